@@ -46,7 +46,7 @@ def dashboard_options(command: Command) -> Command:
                 "--workflow",
                 metavar="FILE",
                 type=click.Path(),
-                help="A workflow in API format, or a PNG by ComfyUI.",
+                help="A workflow in either format, or a file that ComfyUI saved one in.",
             ),
             click.option(
                 "--output",
@@ -90,7 +90,7 @@ def run_dashboard(
     """
     from comfytui.ui import garbage_collection
 
-    loaded = chosen_workflow(workflow)
+    loaded = workflow_to_show(workflow)
     folder = _output_folder(output)
     _check_terminal()
     garbage_collection.disable()
@@ -132,6 +132,23 @@ def _run(app: "ComfyApp", *, mouse: bool) -> None:
         os._exit(app.return_code or 0)
     if app.return_code:
         sys.exit(app.return_code)
+
+
+def workflow_to_show(path: str | None) -> "Workflow":
+    """Return the workflow in a file of either format, or the built-in one without a file.
+
+    Raises:
+        click.UsageError: The file cannot be used.
+    """
+    from comfytui.workflow.builtin import txt2img
+    from comfytui.workflow.documents import load_document
+    from comfytui.workflow.errors import WorkflowError
+    from comfytui.workflow.unconverted import workflow_to_open
+
+    try:
+        return txt2img() if path is None else workflow_to_open(load_document(path))
+    except WorkflowError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def chosen_workflow(path: str | None) -> "Workflow":

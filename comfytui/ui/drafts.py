@@ -55,7 +55,9 @@ class DraftFolder:
 
     @staticmethod
     def _file(folder: Path, workflow: Workflow) -> Path:
-        graph = json.dumps(workflow.graph, sort_keys=True).encode()
+        # What is converted for each server anew has one draft for all of them.
+        made_of = workflow.graph if workflow.editor is None else workflow.editor
+        graph = json.dumps(made_of, sort_keys=True).encode()
         return folder / "drafts" / f"{hashlib.sha256(graph).hexdigest()[:32]}.json"
 
 

@@ -6,6 +6,7 @@ from functools import partial
 from random import SystemRandom
 
 from comfytui.comfy.errors import ComfyError, Unreachable
+from comfytui.presentation.finding_text import refusal_of
 from comfytui.service.results import Rejected, SubmitResult
 from comfytui.service.server_specs import fetch_specs
 from comfytui.service.submission.batch import BatchRequest
@@ -105,7 +106,9 @@ class FormActions:
 
     def generate(self) -> None:
         """Submit the form, or show what is wrong in it."""
-        if not self._form.submit():
+        if not self._form.workflow.graph:
+            self._context.notify("There is nothing to queue yet: the form says what it waits for.", "warning")
+        elif not self._form.submit():
             self._pages.show_form()
 
     def submit(self, event: PromptForm.Submitted) -> None:
@@ -114,6 +117,9 @@ class FormActions:
 
     async def _submit(self, event: PromptForm.Submitted) -> None:
         context, form_values = self._context, event.form_values
+        if refusal := refusal_of(event.form.workflow.findings):
+            context.notify(f"This workflow cannot be queued. {refusal}", "error")
+            return
         question = f"Queue {form_values.images} images?"
         if form_values.images >= MANY_IMAGES and not await context.confirm(question):
             return

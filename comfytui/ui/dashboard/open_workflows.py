@@ -1,14 +1,17 @@
 """The workflows that are open, each with the draft of its form, and which of them the form shows."""
 
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from rich.text import Text
 
 from comfytui.sanitize import sanitize
 from comfytui.ui.drafts import DraftFolder, DraftWriter
+from comfytui.workflow.documents import WorkflowDocument
 from comfytui.workflow.graph import Workflow
+from comfytui.workflow.unconverted import document_to_convert
 
 MAX_NAME = 60
 """Characters of a workflow's name in the form's title, which is cut at the form's width."""
@@ -19,7 +22,14 @@ class OpenWorkflow:
     """A workflow whose form can be shown."""
 
     workflow: Workflow
+    """What the form shows: without a graph until it is converted for a server."""
     draft: DraftWriter
+    source: WorkflowDocument | None = None
+    """What the workflow is converted from, None if it has a graph of its own."""
+    opened: float = field(default_factory=time.time)
+    """The wall clock when it was opened."""
+    note: str = ""
+    """Why it is not converted yet."""
 
 
 class OpenWorkflows:
@@ -43,8 +53,8 @@ class OpenWorkflows:
         return len(self._list)
 
     def find(self, workflow: Workflow) -> OpenWorkflow | None:
-        """Return the entry of a workflow that is open: one with the same graph, whatever its name."""
-        return next((each for each in self._list if each.workflow.graph == workflow.graph), None)
+        """Return the entry of a workflow that is open: one that was made of the same, whatever its name."""
+        return next((each for each in self._list if _is_same(each, workflow)), None)
 
     def add(self, workflow: Workflow) -> OpenWorkflow:
         """Open a workflow without showing it."""
@@ -63,4 +73,11 @@ class OpenWorkflows:
         return Text(f"{self._list.index(self.shown) + 1}/{len(self._list)} · {name}")
 
     def _entry(self, workflow: Workflow) -> OpenWorkflow:
-        return OpenWorkflow(workflow, DraftWriter(partial(self._folder.write, workflow)))
+        draft = DraftWriter(partial(self._folder.write, workflow))
+        return OpenWorkflow(workflow, draft, document_to_convert(workflow))
+
+
+def _is_same(entry: OpenWorkflow, workflow: Workflow) -> bool:
+    if not workflow.graph:
+        return entry.workflow.editor == workflow.editor
+    return entry.workflow.graph == workflow.graph

@@ -105,7 +105,7 @@ class PageSwitcher:
     def _is_untouched(self) -> bool:
         """Return whether the user did nothing since the dashboard appeared."""
         screen = self._screen
-        at_start = screen.focused is None or screen.focused is self._context.form.query("TextArea, Input").first()
+        at_start = screen.focused is None or screen.focused is self._context.form.first_control
         return at_start and screen.app.screen is screen and self._keys_typed == self._keys_before
 
     @property

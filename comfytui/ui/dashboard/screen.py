@@ -169,6 +169,7 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
         self._job_actions.update_job_screens()
         if self._connection.follow():
             self._form_actions.load_choices()
+            self.workflows.convert_again()
 
     def _update_clocks(self) -> None:
         state = self.context.state

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
+from comfytui.presentation.finding_text import findings_line
 from comfytui.sanitize import sanitize
 from comfytui.ui.dashboard.context import DashboardContext
+from comfytui.ui.dashboard.conversions import Conversions
 from comfytui.ui.dashboard.form_swap import show_exactly, swap_form
 from comfytui.ui.dashboard.open_workflows import MAX_NAME, OpenWorkflow, OpenWorkflows
 from comfytui.ui.drafts import FormTexts
@@ -43,6 +45,7 @@ class WorkflowActions:
         self._form_changed = form_changed
         self._timings = context.options.timings.form
         self.open = OpenWorkflows(context.options.workflow, context.options.drafts)
+        self._conversions = Conversions(context, self._take_converted, self._show_note)
         self._draft_scheduled = False
         self._replaced: Replaced | None = None
 
@@ -51,14 +54,19 @@ class WorkflowActions:
     def first_form(self) -> PromptForm:
         """Return the form to begin with, with the stored draft unless the user starts afresh."""
         entry = self.open.shown
-        self._context.form = form = PromptForm(entry.workflow, self._stored_draft(entry.workflow))
+        stored = self._stored_draft(entry.workflow)
+        entry.draft.set_initial(stored)
+        self._context.form = form = PromptForm(entry.workflow, stored)
         form.border_title = self.open.title()
         return form
 
     def begin(self) -> None:
         """Take the content of the form before it is edited, and warn about a workflow that may not work."""
-        self.open.shown.draft.set_initial(self._context.form.texts())
-        self._warn(self.open.shown.workflow)
+        entry = self.open.shown
+        if entry.source is None:
+            entry.draft.set_initial(self._context.form.texts())
+            self._warn(entry.workflow)
+        self._conversions.start(entry)
 
     async def open_workflow(self, workflow: Workflow, texts: FormTexts | None = None) -> None:
         """Show a workflow in the form; what the form holds is kept as the draft of its own workflow. Only in a worker.
@@ -74,10 +82,13 @@ class WorkflowActions:
             return
         stored = await asyncio.to_thread(self._stored_draft, workflow) if texts is None else texts
         entry = self.open.add(workflow)
-        self._warn(workflow)
+        entry.draft.set_initial(stored)
         await self._show(entry, stored, opened=True)
-        if texts is None:
-            entry.draft.set_initial(entry.draft.texts)
+        if entry.source is None:
+            self._warn(workflow)
+            if texts is None:
+                entry.draft.set_initial(entry.draft.texts)
+        self._conversions.start(entry)
 
     async def show(self, entry: OpenWorkflow) -> None:
         """Show a workflow that is open, with its draft. Only in a worker."""
@@ -89,16 +100,16 @@ class WorkflowActions:
                 return
             before = self.open.shown
             old_texts = await self._swap(entry, entry.draft.texts if texts is None else texts, exactly=texts is None)
-            new_texts = self._context.form.texts()
+            new_texts = self._texts()
             self._replaced = Replaced(before, old_texts, new_texts, entry if opened else None)
 
         await self._between_keys(swap)
 
     async def _swap(self, entry: OpenWorkflow, texts: FormTexts, *, exactly: bool) -> FormTexts:
         """Show a workflow with these texts, and return those of the form before it, which are its draft from now on."""
-        old_texts = self._context.form.texts()
+        old_texts = self._texts()
         self.open.shown.draft.update(old_texts)
-        if self._context.form.awaits_choices:
+        if self._context.form.awaits_choices and entry is not self.open.shown:
             name = sanitize(self.open.shown.workflow.name, MAX_NAME)
             self._context.notify(
                 f"The batch of {name} still waited for the server's choices: it is not queued.", "warning"
@@ -109,10 +120,49 @@ class WorkflowActions:
         await swap_form(self._context, form)
         if exactly:
             show_exactly(form, texts)
-        entry.draft.update(form.texts())
+        entry.draft.update(self._texts())
+        self._show_note(entry)
         self._schedule_writing()
         self._form_changed()
         return old_texts
+
+    def _texts(self) -> FormTexts:
+        """Return what the form holds; one without fields yet has the draft that will fill them."""
+        shown = self.open.shown
+        return self._context.form.texts() if shown.workflow.graph else shown.draft.texts
+
+    def convert_again(self) -> None:
+        """Convert the workflows of the editor for the server that answers now."""
+        for entry in self.open:
+            self._conversions.start(entry)
+
+    async def _take_converted(self, entry: OpenWorkflow, workflow: Workflow) -> None:
+        """Show what a workflow was converted to, with what was typed in its form."""
+
+        async def swap() -> None:
+            before = entry.workflow
+            if (before.graph, before.findings) == (workflow.graph, workflow.findings):
+                return
+            entry.workflow = workflow
+            if entry is not self.open.shown:
+                return
+            form = self._context.form
+            texts = form.texts() if before.graph else entry.draft.texts
+            await self._swap(entry, texts, exactly=bool(before.graph))
+            if form.awaits_choices:
+                self._context.form.submit()
+            if self._replaced:
+                self._replaced = replace(self._replaced, new_texts=self._texts())
+            if not before.graph:
+                self._warn(workflow)
+
+        await self._between_keys(swap)
+
+    def _show_note(self, entry: OpenWorkflow) -> None:
+        """Show what the user should know of a workflow above the button that submits the form."""
+        if entry is self.open.shown:
+            text = findings_line(entry.workflow.findings) or ("" if entry.workflow.graph else entry.note)
+            self._context.form.show_note(text)
 
     @property
     def can_undo(self) -> bool:
@@ -139,7 +189,7 @@ class WorkflowActions:
         await cast("ComfyApp", self._context.screen.app).run_between_keys(swap_unless_closing)
 
     def _warn(self, workflow: Workflow) -> None:
-        if warning := seed_warning(workflow):
+        if workflow.graph and (warning := seed_warning(workflow)):
             self._context.notify(warning, "warning")
 
     # Drafts
@@ -150,7 +200,7 @@ class WorkflowActions:
 
     def follow_edit(self) -> None:
         """Take what was typed, and write it after a delay instead of at every key."""
-        texts = self._context.form.texts()
+        texts = self._texts()
         if self._replaced and texts != self._replaced.new_texts:
             self._replaced = None
         if self.open.shown.draft.update(texts):

@@ -7,13 +7,15 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Button, Input, Select, TextArea
 
 from comfytui.ui.form import rows
 from comfytui.ui.form.controls import Choice, GenerateButton
 from comfytui.ui.form.field_checks import FieldChecks
 from comfytui.ui.form.values import WAITING_FOR_CHOICES, fields_awaiting_choices
-from comfytui.ui.widgets.text import Line
+from comfytui.ui.form.waiting_note import WaitingNote
+from comfytui.ui.widgets.text import Line, Paragraph
 from comfytui.workflow.batch_values import IMAGES_SPEC, BatchValues
 from comfytui.workflow.fields import Field, FieldKey, FieldValue
 from comfytui.workflow.graph import Workflow, read_values
@@ -59,7 +61,10 @@ class PromptForm(VerticalScroll, can_focus=False):
         self.set_class(few_colours or getattr(self.app, "ascii", False), "-edged")
 
     def compose(self) -> ComposeResult:
-        """Compose a row for each input that the graph has."""
+        """Compose a row for each input that the graph has, or only the note if there is no graph yet."""
+        if not self.workflow.graph:
+            yield WaitingNote(id="note")
+            return
         draft, seed_labels = self._draft, self._checks.seed_labels
         # A random seed was not typed by the user: the workflow's own is more useful, since it made its image.
         rolled = seed_labels.keys() if draft.get(rows.SEED_MODE_ID) == SeedMode.RANDOM else set()
@@ -78,6 +83,7 @@ class PromptForm(VerticalScroll, can_focus=False):
         if seeds:
             yield from rows.seed_rows(seeds, draft.get(rows.SEED_MODE_ID, ""), seed_labels)
         yield rows.images_row(draft.get(rows.IMAGES_ID, "4" if seeds else "1"))
+        yield Paragraph(id="note")
         yield GenerateButton("Generate  F5", id="generate", variant="primary", compact=True)
 
     def update_specs(self, specs: Mapping[FieldKey, InputSpec]) -> None:
@@ -146,7 +152,19 @@ class PromptForm(VerticalScroll, can_focus=False):
 
     def focus_first(self) -> None:
         """Focus the first field that is wrong, or else the first one."""
-        (self.query(".-wrong") or self.query("TextArea, Input")).first().focus()
+        wrong = self.query(".-wrong")
+        (wrong.first() if wrong else self.first_control).focus()
+
+    @property
+    def first_control(self) -> Widget:
+        """The control that has the focus at first."""
+        return self.query("TextArea, Input, WaitingNote").first()
+
+    def show_note(self, note: str) -> None:
+        """Show a note about the whole form, or remove it with an empty one."""
+        paragraph = self.query_one("#note", Paragraph)
+        paragraph.set_text(note)
+        paragraph.set_class(bool(note), "-shown")
 
     @property
     def awaits_choices(self) -> bool:

@@ -1,0 +1,129 @@
+"""Workflows of the editor: the form waits for the server's node definitions, and is filled in when they are there."""
+
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+from comfytui.cli.dashboard import workflow_to_show
+from comfytui.comfy.errors import ServerError
+from comfytui.session.model import JobStatus
+from comfytui.ui.drafts import DraftFolder
+from comfytui.workflow.builtin import txt2img
+from comfytui.workflow.documents import WorkflowDocument
+from comfytui.workflow.editor.findings import Finding
+from comfytui.workflow.graph import Workflow
+from comfytui.workflow.unconverted import workflow_to_open
+from tests.fake_backend import FakeBackend
+from tests.ui.dashboard.test_open_workflows import dashboard_of, open_, text_in
+from tests.ui.screen import Screen, screen
+from tests.workflow.graphs.editor import editor_txt2img
+
+WAITING = "Waiting for"
+
+
+def editor_workflow(prompt: str = "a red fox") -> Workflow:
+    return workflow_to_open(WorkflowDocument("fox", editor=editor_txt2img(prompt)))
+
+
+def editor_screen(backend: FakeBackend, **changes: Any) -> AbstractAsyncContextManager[Screen]:
+    return screen(backend, **{"workflow": editor_workflow()} | changes)
+
+
+async def converted(it: Screen) -> None:
+    await it.until(lambda: dashboard_of(it).context.form.workflow.graph, "the converted workflow")
+
+
+async def test_the_form_is_filled_in_when_the_server_has_described_the_nodes() -> None:
+    backend = FakeBackend()
+    async with editor_screen(backend) as it:
+        await converted(it)
+        await it.shows("Prompt · fox")
+        assert (text_in(it, "prompt"), text_in(it, "steps"), text_in(it, "width")) == ("a red fox", "4", "64")
+        await it.generate("a blue fox")
+        await it.has_jobs(*[JobStatus.SUCCEEDED] * 4)
+        assert backend.submitted[0]["prompt"]["6"]["inputs"]["text"] == "a blue fox"
+
+
+async def test_the_form_says_what_it_waits_for_while_the_server_is_away() -> None:
+    backend = FakeBackend()
+    backend.is_up = False
+    async with editor_screen(backend, size=(80, 24)) as it:
+        await it.shows(WAITING)
+        await it.press("x", "q", "f5")
+        await it.shows("There is nothing to queue yet")
+        assert it.app.is_running
+        backend.is_up = True
+        await converted(it)
+        await it.press("a")
+        assert text_in(it, "prompt").replace("a red fox", "") == "a"
+
+
+async def test_a_draft_is_not_lost_while_the_form_waits(tmp_path: Path) -> None:
+    drafts, backend = DraftFolder(tmp_path), FakeBackend()
+    async with editor_screen(backend, drafts=drafts) as it:
+        await converted(it)
+        await it.write("prompt", "mine")
+    backend.is_up = False
+    async with editor_screen(backend, drafts=drafts) as it:
+        await it.shows(WAITING)
+        await open_(it, txt2img())
+        await open_(it, editor_workflow())
+    backend.is_up = True
+    async with editor_screen(backend, drafts=drafts) as it:
+        await converted(it)
+        assert text_in(it, "prompt") == "mine"
+
+
+async def test_what_is_typed_stays_when_another_server_has_other_nodes() -> None:
+    backend = FakeBackend()
+    async with editor_screen(backend) as it:
+        await converted(it)
+        await it.write("prompt", "mine")
+        first = dashboard_of(it).context.form
+        backend.described = {name: each for name, each in backend.described.items() if name != "EmptyLatentImage"}
+        backend.go_down()
+        await it.shows("offline")
+        backend.is_up = True
+        await it.until(lambda: dashboard_of(it).context.form is not first, "another form")
+        await it.press("!")
+        assert text_in(it, "prompt") == "mine!"
+
+
+async def test_a_failure_to_read_the_definitions_is_said_in_the_form() -> None:
+    backend = FakeBackend()
+
+    async def refuse() -> Any:
+        raise ServerError("The server has a fault (500).")
+
+    setattr(backend, "definitions", refuse)  # noqa: B010 - a method to the type checker
+    async with editor_screen(backend) as it:
+        await it.shows("The server has a fault")
+
+
+async def test_a_workflow_that_cannot_be_queued_is_refused_with_the_reason() -> None:
+    backend = FakeBackend()
+    reason = "Its node 'Sharpen' is of a class that the server lacks."
+    async with screen(backend) as it:
+        blocked = Workflow(
+            "blocked", txt2img().graph, txt2img().fields, findings=(Finding("circle", reason, None, True),)
+        )
+        await it.write("prompt", "x")
+        await open_(
+            it,
+            Workflow("other", {**blocked.graph, "99": blocked.graph["9"]}, blocked.fields, findings=blocked.findings),
+        )
+        await it.shows("! Its node")
+        await it.press("f5")
+        await it.shows("This workflow cannot be queued.")
+        assert not backend.submitted
+
+
+def test_both_formats_can_be_given_on_the_command_line(tmp_path: Path) -> None:
+    import json
+
+    file = tmp_path / "fox.json"
+    file.write_text(json.dumps(editor_txt2img()))
+    workflow = workflow_to_show(str(file))
+    assert workflow.name == "fox"
+    assert not workflow.graph
+    assert workflow_to_show(None).graph
