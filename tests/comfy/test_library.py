@@ -174,3 +174,20 @@ async def test_a_few_malformed_definitions_are_left_out() -> None:
     sent = {"Good": _definition(1, 1), "Bad": 7, "Worse": {"name": "Worse"}}
     found = await asked(lambda client: client.definitions(), {"GET /api/object_info": answering(sent)})
     assert set(found) == {"Good"}
+
+
+async def test_an_old_server_without_api_has_everything_at_its_root() -> None:
+    routes = {
+        "GET /api/{path:.*}": answering("404: Not Found", 404),
+        "GET /userdata": answering(["a.json"]),
+        "GET /userdata/{file}": answering(WORKFLOW),
+        "GET /models/loras": answering(["a.safetensors"]),
+        "GET /object_info": answering({"A": _definition(1, 1)}),
+        "POST /upload/image": answering({"name": "a.png"}),
+    }
+    async with serving(routes) as url, ComfyClient(Server.from_url(url)) as client:
+        assert await client.saved_workflows() == (SavedWorkflow("a.json"),)
+        assert await client.saved_workflow("a.json") == WORKFLOW
+        assert await client.model_names("loras") == ("a.safetensors",)
+        assert list(await client.definitions()) == ["A"]
+        assert (await client.upload(b"png", "a.png")).value == "a.png"
