@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable
 from concurrent.futures import Future
+from contextlib import suppress
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -42,17 +43,27 @@ class Answers:
         for answer in pending:  # Without the lock: a callback may ask for something else.
             answer.cancel()
 
-    def fulfil(self, answer: Future[T], work: Awaitable[T], *, report: bool = False) -> None:
+    def fulfil(self, answer: Future[T], work: Awaitable[T], *, report: bool = False, stops: bool = False) -> None:
         """Set a future to the result or error of some work, unless it is cancelled meanwhile; on the service's loop.
 
         Args:
             answer: The future.
             work: What to await.
             report: Whether the loop's exception handler gets errors other than the server's as well.
+            stops: Whether the work is cancelled when the future is.
         """
-        task = asyncio.get_running_loop().create_task(_fulfil(answer, work, report=report))
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(_fulfil(answer, work, report=report))
         self._tasks.add(task)  # The loop refers to it only weakly.
         task.add_done_callback(self._tasks.discard)
+
+        def stop(answer: Future[T]) -> None:
+            if answer.cancelled():
+                with suppress(RuntimeError):  # The loop is closed, and the task with it.
+                    loop.call_soon_threadsafe(task.cancel)
+
+        if stops:
+            answer.add_done_callback(stop)
 
     def _discard(self, answer: Future[Any]) -> None:
         with self._lock:

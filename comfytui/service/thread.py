@@ -237,17 +237,25 @@ class ServiceThread:
         """Close the sockets that are open, and connect now."""
         self._execute(lambda service: service.reconnect())
 
-    def call(self, request: Callable[["Backend"], Awaitable[T]]) -> Future[T]:
-        """Make a request of the caller's own on the service's loop, with its backend; return the result or error."""
-        return self._ask(lambda service: service.call(request))
+    def call(self, request: Callable[["Backend"], Awaitable[T]], *, stops: bool = False) -> Future[T]:
+        """Make a request of the caller's own on the service's loop, with its backend.
 
-    def _ask(self, work: Callable[["SessionService"], Awaitable[T]]) -> Future[T]:
+        Args:
+            request: Makes the request.
+            stops: Whether it ends when the future is cancelled, such as an upload that the user gives up.
+
+        Returns:
+            Its result or error.
+        """
+        return self._ask(lambda service: service.call(request), stops=stops)
+
+    def _ask(self, work: Callable[["SessionService"], Awaitable[T]], *, stops: bool = False) -> Future[T]:
         """Do some work on the service's loop, unless its future is cancelled before; return its result or error."""
         answer: Future[T] = self._answers.new()
 
         def begin(service: "SessionService") -> None:
             if not answer.cancelled():
-                self._answers.fulfil(answer, work(service))
+                self._answers.fulfil(answer, work(service), stops=stops)
 
         self._execute(begin)
         return answer
