@@ -13,6 +13,7 @@ from comfytui.service.backend import Backend, BackendFactory
 from comfytui.service.connection.manager import ConnectionManager
 from comfytui.service.definitions import DefinitionReader, ServerDefinitions
 from comfytui.service.journal.async_journal import AsyncJournal
+from comfytui.service.journal.prompt_history import UsedPrompt
 from comfytui.service.mailbox import Mailbox, Subscribers
 from comfytui.service.notifications import Notification, ServiceFailed
 from comfytui.service.store import SessionStore
@@ -215,6 +216,10 @@ class SessionService:
         return await self._definitions.read(
             self._require_backend(), class_types, fingerprint=gate.fingerprint, breaks=gate.breaks
         )
+
+    async def used_prompts(self) -> list[UsedPrompt]:
+        """Return the prompts of all my batches, also of earlier starts, on any server, the one used last first."""
+        return await self._journal.used_prompts()
 
     async def find_ended(self, ids: Sequence[str]) -> None:
         """Have jobs in the state that ended long ago; arguments and errors as for `ServiceThread.find_ended`."""

@@ -25,6 +25,7 @@ from comfytui.timings import DEFAULT, Timings
 if TYPE_CHECKING:
     from comfytui.service.backend import Backend, BackendFactory
     from comfytui.service.definitions import ServerDefinitions
+    from comfytui.service.journal.prompt_history import UsedPrompt
     from comfytui.service.service import SessionService
     from comfytui.workflow.graph import Graph
 
@@ -218,6 +219,10 @@ class ServiceThread:
             The definitions; or the `ComfyError` if the server cannot be asked, and what it had is not known.
         """
         return self._ask(lambda service: service.definitions(class_types))
+
+    def used_prompts(self) -> Future[list["UsedPrompt"]]:
+        """Return the prompts of all my batches, also of earlier starts, on any server, the one used last first."""
+        return self._ask(lambda service: service.used_prompts())
 
     def accept_server(self) -> None:
         """Serve the other server that answers at this address from now on."""

@@ -10,6 +10,7 @@ from comfytui.service.journal.client_id_claims import Recognised
 from comfytui.service.journal.journal import RECENT, Journal
 from comfytui.service.journal.journal_thread import JournalThread, Notify
 from comfytui.service.journal.locks import Claim
+from comfytui.service.journal.prompt_history import UsedPrompt
 from comfytui.service.journal.records import Endpoint, SavedBatch, SavedPrompt
 from comfytui.service.submission.batch import Submission
 from comfytui.session.delivery import NO_EVIDENCE, Evidence
@@ -101,6 +102,11 @@ class AsyncJournal:
     async def submission_of(self, prompt_id: str) -> str | None:
         """Return the id of the submission that a prompt is of, or None if the prompt is unknown."""
         return await self._thread.read(lambda journal: journal.submission_of(prompt_id), None)
+
+    async def used_prompts(self) -> list[UsedPrompt]:
+        """Return the prompts of all my batches on any server, the one used last first."""
+        nothing: list[UsedPrompt] = []
+        return await self._thread.read(lambda journal: journal.used_prompts(), nothing)
 
     async def may_send(self, prompt_id: str) -> bool:
         """Wait until all that was written before is on the disk, or has failed, as before the POST of a prompt.
