@@ -12,7 +12,7 @@ from comfytui.workflow.field_keys import Field, FieldKey, FieldValue, is_node_ke
 from comfytui.workflow.fields import find_fields
 from comfytui.workflow.lora_fields import without_nodes
 from comfytui.workflow.node_inputs import NO_DEFINITIONS, set_value
-from comfytui.workflow.nodes import NODE_KEYS, NODE_SWITCH, Slot, nodes_of, value_at
+from comfytui.workflow.nodes import NODE_KEYS, NODE_SWITCH, Slot, is_integer, nodes_of, value_at
 
 if TYPE_CHECKING:
     from comfytui.workflow.editor.findings import Finding
@@ -103,7 +103,7 @@ def apply_values(
     for key, value in values.items():
         for slot in workflow.fields.get(key, ()):
             if slot.input_name != NODE_SWITCH:
-                graph = set_value(graph, NO_DEFINITIONS, slot, value)
+                graph = set_value(graph, NO_DEFINITIONS, slot, _fitting(value, value_at(graph, slot)))
             elif not value:
                 bypassed.append(slot)
     # The inputs that a choice adds have longer names than the choice.
@@ -111,6 +111,11 @@ def apply_values(
         if named := slot_of_key(graph, key):
             graph = set_value(graph, object_info, named, values[key])
     return without_nodes(graph, bypassed)
+
+
+def _fitting(value: FieldValue, old: object) -> FieldValue:
+    """Return a value as the graph has it: a whole number without a fraction where an integer stands now."""
+    return int(value) if isinstance(value, float) and is_integer(old) and value.is_integer() else value
 
 
 def slot_of_key(graph: Graph, key: FieldKey) -> Slot | None:

@@ -3,10 +3,10 @@
 A definition is `[type, options]`, as the server sends it; what is malformed is left out.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-Definition: TypeAlias = "list[Any] | tuple[Any, ...]"
+Definition: TypeAlias = Sequence[Any]
 """`[type, options]`; in the older format, the type of a choice is the list of its options."""
 
 MAX_BRANCH_DEPTH: Final = 16
@@ -106,6 +106,17 @@ def branch_keys(definition: Definition) -> list[str]:
     return [key for key in keys if isinstance(key, str)]
 
 
+def branch_inputs(definition: Definition, name: str, values: Mapping[str, Any]) -> dict[str, Definition]:
+    """Return the definitions of the widgets that a dynamic combo adds, by the names that they have in a graph.
+
+    Args:
+        definition: The definition of the combo.
+        name: The name of the combo.
+        values: The node's inputs, with the choices of the combo and of those within it.
+    """
+    return dict(_of_branch(name, definition, values, MAX_BRANCH_DEPTH))
+
+
 def declared_inputs(
     object_info: Mapping[str, Any], class_type: str, values: Mapping[str, Any]
 ) -> dict[str, Definition]:
@@ -133,8 +144,14 @@ def _with_branches(
         elif is_widget(definition, optional=optional):
             yield full, definition
             if definition[0] == DYNAMIC_COMBO and depth:
-                branch = ordered_inputs(branch_of(definition, values.get(full)))
-                yield from _with_branches(f"{full}.", branch, values, depth - 1)
+                yield from _of_branch(full, definition, values, depth - 1)
+
+
+def _of_branch(
+    name: str, definition: Definition, values: Mapping[str, Any], depth: int
+) -> Iterator[tuple[str, Definition]]:
+    inputs = ordered_inputs(branch_of(definition, values.get(name)))
+    return _with_branches(f"{name}.", inputs, values, depth)
 
 
 def _grown(group: str, definition: Definition, values: Mapping[str, Any]) -> Iterator[tuple[str, Definition]]:

@@ -1,11 +1,12 @@
 """The kinds of inputs that nodes have, and what is known of each."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, Literal, TypeAlias, overload
 
 from comfytui.workflow.field_keys import FieldValue
+from comfytui.workflow.input_definitions import Definition
 from comfytui.workflow.nodes import is_number
 
 InputKind: TypeAlias = Literal["int", "float", "bool", "text", "choice", "colour", "file"]
@@ -98,12 +99,17 @@ class InputSpec:
     """Whether the editor replaces `{a|b}` in its text by one of them."""
     is_seed: bool = False
     """Whether the editor changes the value after each prompt, as it does with seeds."""
-    is_dynamic: bool = False
-    """Whether the choice decides which further inputs the node has; see `node_inputs.set_value`."""
+    branches: Definition | None = field(default=None, compare=False, repr=False)
+    """The definition of a choice that decides which further inputs the node has; see `node_inputs.set_value`."""
     switch_labels: tuple[str, str] = ("off", "on")
     """What a switch shows."""
     upload: Upload | None = None
     """Where the file of an input of kind `file` is."""
+
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether the choice decides which further inputs the node has."""
+        return self.branches is not None
 
     def excludes(self, choice: FieldValue) -> bool:
         """Whether the server surely does not have a choice; False for the empty string, which is no choice."""

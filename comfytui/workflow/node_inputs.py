@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from comfytui.sanitize import sanitize
 from comfytui.workflow.field_keys import FieldKey, FieldValue, node_key
-from comfytui.workflow.input_definitions import Definition, declared_inputs
+from comfytui.workflow.input_definitions import Definition, branch_inputs, declared_inputs
 from comfytui.workflow.input_kinds import InputSpec, default_of
 from comfytui.workflow.nodes import Node, Slot, is_number, nodes_of
 from comfytui.workflow.spec_reading import read_spec
@@ -136,22 +136,36 @@ def set_value(
 def _with_branch(node: Node, object_info: Mapping[str, Any], name: str, value: FieldValue) -> dict[str, Any]:
     """Return the inputs of a node with one value set, and the inputs of the branch that it chooses."""
     changed = {**node.inputs, name: value}
-    prefix = f"{name}."
-    definition = declared_inputs(object_info, node.class_type, node.inputs).get(name)
-    spec = read_spec(definition)
-    if spec is None or not spec.is_dynamic or node.inputs.get(name) == value:
+    if node.inputs.get(name) == value:
         return changed
-    kept = {each: old for each, old in changed.items() if not each.startswith(prefix)}
-    previous = {each: old for each, old in node.inputs.items() if each.startswith(prefix)}
+    spec = read_spec(declared_inputs(object_info, node.class_type, node.inputs).get(name))
+    if spec is None or not spec.is_dynamic:
+        return changed
+    previous = {each: old for each, old in node.inputs.items() if each.startswith(f"{name}.")}
+    rest = {each: old for each, old in changed.items() if each not in previous}
+    chosen = branch_values(spec, name, value, previous)
+    sockets = {each: old for each, old in previous.items() if each in node.links and each not in chosen}
+    return rest | chosen | sockets
+
+
+def branch_values(spec: InputSpec, name: str, value: FieldValue, present: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of the inputs that a choice of a dynamic combo adds: those that are there, else defaults.
+
+    Args:
+        spec: What the combo accepts.
+        name: The name of the combo.
+        value: Its choice.
+        present: Values and links by the names of inputs.
+    """
+    chosen: dict[str, Any] = {}
     # A default may itself be the choice of a branch, so that defaults are added level by level.
     while missing := {
-        each: previous[each] if each in previous else default_of(spec)
-        for each, branch in declared_inputs(object_info, node.class_type, kept).items()
-        if each.startswith(prefix) and each not in kept and (spec := read_spec(branch)) is not None
+        each: present[each] if each in present else default_of(inner)
+        for each, branch in branch_inputs(spec.branches or [], name, {name: value, **chosen}).items()
+        if each not in chosen and (inner := read_spec(branch)) is not None
     }:
-        kept |= missing
-    sockets = {each: old for each, old in previous.items() if each in node.links and each not in kept}
-    return kept | sockets
+        chosen |= missing
+    return chosen
 
 
 def _declared(node: Node, declared: Mapping[str, Definition]) -> Iterator[NodeInput]:

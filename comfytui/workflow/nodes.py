@@ -57,6 +57,8 @@ class Node:
     inputs: Mapping[str, Any]
     links: Mapping[str, str]
     """The ids of the nodes that feed the linked inputs, by input name."""
+    branch_inputs: tuple[str, ...] = ()
+    """The inputs that a dynamic combo adds, such as `model.prompt`."""
 
     def reroute_input(self) -> Iterable[str]:
         """Return the only input of a reroute, which is a node with a link and nothing else; of others nothing."""
@@ -75,7 +77,13 @@ def nodes_of(graph: object) -> dict[str, Node]:
     if not isinstance(graph, Mapping):
         return {}
     return {
-        node_id: Node(node_id, node["class_type"], node["inputs"], _links(node["inputs"]))
+        node_id: Node(
+            node_id,
+            node["class_type"],
+            inputs := node["inputs"],
+            _links(inputs),
+            tuple([name for name in inputs if "." in name]),
+        )
         for node_id, node in graph.items()
         if isinstance(node_id, str)
         and isinstance(node, Mapping)
@@ -174,13 +182,18 @@ def topological_order(nodes: Nodes) -> list[Node]:
 
 def _value_slot(nodes: Nodes, node: Node, name: str, has_type: TypeCheck) -> Slot | None:
     """Return the slot of a value, following links; of joined texts, a text that has a node of its own is preferred."""
+    value = node.inputs[name]
+    if has_type(value):
+        return Slot(node.id, name, node.class_type)
+    if name not in node.links:
+        return None
     for joined_texts in (False, True):
         stack, seen = [(node, name)], {(node.id, name)}
         while stack and len(seen) <= MAX_HOPS:
             current, held = stack.pop()
             value = current.inputs[held]
             if has_type(value):
-                if joined_texts or current is node or not _joins_texts(current):
+                if joined_texts or not _joins_texts(current):
                     return Slot(current.id, held, current.class_type)
                 continue
             source = nodes.get(current.links.get(held, ""))

@@ -138,10 +138,11 @@ def _slots(nodes: Nodes, field: Field, sources: Iterable[Node]) -> Iterator[Slot
 
 def _own_names(node: Node, names: Iterable[str]) -> Iterable[str]:
     """Return input names, and those that a node has in the branch of a dynamic combo: `model.prompt` for `prompt`."""
-    branched = [name for name in node.inputs if "." in name]
-    if not branched:
+    if not node.branch_inputs:
         return names
-    return [own for name in names for own in (name, *(each for each in branched if each.endswith(f".{name}")))]
+    return [
+        own for name in names for own in (name, *(each for each in node.branch_inputs if each.endswith(f".{name}")))
+    ]
 
 
 def _conditioning(side: str, node: Node) -> list[str]:

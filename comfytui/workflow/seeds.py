@@ -74,27 +74,40 @@ def seeds_by_image(
         mode: How the seeds differ.
         bases: The first seed of each key, unless the mode is random.
         count: The number of images.
-        rng: The source of random seeds.
+        rng: The source of random seeds. Those of one image differ, so that no two nodes make the same noise.
         allowed: The seeds to choose from, for each key of `bases`.
     """
     series = {key: seeds_for(mode, base, count, rng, allowed[key]) for key, base in bases.items()}
-    return [{key: seeds[index] for key, seeds in series.items()} for index in range(count)]
+    images: list[Mapping[str, int]] = [{key: seeds[index] for key, seeds in series.items()} for index in range(count)]
+    return [_distinct(seeds, allowed) for seeds in images] if mode is SeedMode.RANDOM else images
+
+
+def _distinct(seeds: Mapping[str, int], allowed: Mapping[str, SeedRange]) -> Mapping[str, int]:
+    """Return seeds none of which equals another, as far as there are enough of them."""
+    distinct: dict[str, int] = {}
+    for key, seed in seeds.items():
+        others = set(distinct.values())
+        candidates = (allowed[key].advance(seed, steps) for steps in range(len(seeds)))
+        distinct[key] = next((each for each in candidates if each not in others), seed)
+    return distinct
 
 
 def reseed(graph: Graph, rng: Random) -> Graph | None:
     """Return a copy of a graph with new seeds, or None if it has no seed.
 
-    Equal seeds get equal new ones. The graph is not modified; the copy shares its unchanged nodes.
+    No two seeds get the same number, also where they were equal. The graph is not modified; the copy shares its
+    unchanged nodes.
     """
     changed: dict[str, Any] = dict(graph)
-    new_seeds: dict[int, int] = {}
+    given: set[int] = set()
     for slot in dict.fromkeys(_seed_slots(graph)):
+        seed = rng.randint(0, MAX_NEW_SEED)
+        while seed in given:
+            seed = rng.randint(0, MAX_NEW_SEED)
+        given.add(seed)
         node = changed[slot.node_id]
-        old = node["inputs"][slot.input_name]
-        if old not in new_seeds:
-            new_seeds[old] = rng.randint(0, MAX_NEW_SEED)
-        changed[slot.node_id] = {**node, "inputs": {**node["inputs"], slot.input_name: new_seeds[old]}}
-    return changed if new_seeds else None
+        changed[slot.node_id] = {**node, "inputs": {**node["inputs"], slot.input_name: seed}}
+    return changed if given else None
 
 
 def _seed_slots(graph: Graph) -> Iterator[Slot]:

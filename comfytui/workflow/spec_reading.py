@@ -43,7 +43,7 @@ def read_spec(definition: object) -> InputSpec | None:
             offered = definition[0] if isinstance(definition[0], list | tuple) else options.get("options")
             spec = _choice(offered if isinstance(offered, list | tuple) else None, options)
         case "COMFY_DYNAMICCOMBO_V3":
-            spec = InputSpec("choice", options=Choices(branch_keys(definition)), is_dynamic=True)
+            spec = InputSpec("choice", options=Choices(branch_keys(definition)), branches=definition)
         case "INT" | "FLOAT":
             spec = _number("int" if kind == "INT" else "float", options)
         case "BOOLEAN":

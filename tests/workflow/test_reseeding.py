@@ -22,12 +22,26 @@ def test_every_seed_is_new_and_the_graph_is_not_modified() -> None:
     assert {**made, "3": graph["3"], "20": graph["20"]} == graph
 
 
-def test_equal_seeds_stay_equal() -> None:
+def test_no_number_gets_into_two_seeds_not_even_where_they_were_equal() -> None:
     graph = text_to_image(seed=5)
     graph["20"] = node("KSampler", **{**graph["3"]["inputs"], "latent_image": ["3", 0]})
     made = reseed(graph, Random(1))
     assert made is not None
-    assert made["3"]["inputs"]["seed"] == made["20"]["inputs"]["seed"] != 5
+    assert len({5, made["3"]["inputs"]["seed"], made["20"]["inputs"]["seed"]}) == 3
+
+
+def test_a_number_that_is_drawn_twice_is_drawn_again() -> None:
+    class Repeating(Random):
+        def __init__(self) -> None:
+            super().__init__(1)
+            self.numbers = [7, 7, 8]
+
+        def randint(self, a: int, b: int) -> int:
+            return self.numbers.pop(0)
+
+    made = reseed({"1": node("A", seed=1), "2": node("A", seed=1)}, Repeating())
+    assert made is not None
+    assert [made[node_id]["inputs"]["seed"] for node_id in ("1", "2")] == [7, 8]
 
 
 def test_a_linked_seed_is_changed_at_its_source() -> None:

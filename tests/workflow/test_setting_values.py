@@ -203,6 +203,14 @@ def test_each_seed_counts_on_within_its_own_range(mode: SeedMode, expected: list
     assert [tuple(each.values()) for each in seeds] == expected
 
 
+def test_random_seeds_of_one_image_differ_even_where_few_are_allowed() -> None:
+    ranges = {key: SeedRange(0, 2) for key in ("seed", "seed-2", "seed-3")}
+    for seeds in seeds_by_image(SeedMode.RANDOM, dict.fromkeys(ranges, 0), 100, Random(1), ranges):
+        assert sorted(seeds.values()) == [0, 1, 2]
+    one = {"seed": SeedRange(0, 0), "seed-2": SeedRange(0, 0)}
+    assert seeds_by_image(SeedMode.RANDOM, dict.fromkeys(one, 0), 1, Random(1), one) == [{"seed": 0, "seed-2": 0}]
+
+
 def test_a_graph_without_seeds_has_no_seeds_per_image() -> None:
     assert seeds_by_image(SeedMode.RANDOM, {}, 2, Random(1), {}) == [{}, {}]
 
