@@ -110,9 +110,9 @@ def title_of(graph: object, node: Node, object_info: Mapping[str, Any] = NO_DEFI
 def set_value(
     graph: Mapping[str, Any], object_info: Mapping[str, Any], slot: Slot, value: FieldValue
 ) -> Mapping[str, Any]:
-    """Return a copy of a graph with one value set; the other branch inputs of a changed dynamic combo are replaced.
+    """Return a copy of a graph with one value set; a dynamic combo that changes gets the defaults of its new branch.
 
-    Inputs that the new branch has as well keep their values and links, and the others get their defaults.
+    Links of branch inputs stay; the server ignores those that the new branch does not have.
 
     Args:
         graph: The graph. It is not modified; the copy shares its unchanged nodes.
@@ -141,27 +141,24 @@ def _with_branch(node: Node, object_info: Mapping[str, Any], name: str, value: F
     spec = read_spec(declared_inputs(object_info, node.class_type, node.inputs).get(name))
     if spec is None or not spec.is_dynamic:
         return changed
-    previous = {each: old for each, old in node.inputs.items() if each.startswith(f"{name}.")}
-    rest = {each: old for each, old in changed.items() if each not in previous}
-    chosen = branch_values(spec, name, value, previous)
-    sockets = {each: old for each, old in previous.items() if each in node.links and each not in chosen}
-    return rest | chosen | sockets
+    rest = {each: old for each, old in changed.items() if not each.startswith(f"{name}.")}
+    links = {each: node.inputs[each] for each in node.links if each.startswith(f"{name}.")}
+    return rest | branch_defaults(spec, name, value) | links
 
 
-def branch_values(spec: InputSpec, name: str, value: FieldValue, present: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of the inputs that a choice of a dynamic combo adds: those that are there, else defaults.
+def branch_defaults(spec: InputSpec, name: str, value: FieldValue) -> dict[str, FieldValue]:
+    """Return the values that the editor gives to the inputs that a choice of a dynamic combo adds.
 
     Args:
         spec: What the combo accepts.
         name: The name of the combo.
         value: Its choice.
-        present: Values and links by the names of inputs.
     """
-    chosen: dict[str, Any] = {}
+    chosen: dict[str, FieldValue] = {}
     # A default may itself be the choice of a branch, so that defaults are added level by level.
     while missing := {
-        each: present[each] if each in present else default_of(inner)
-        for each, branch in branch_inputs(spec.branches or [], name, {name: value, **chosen}).items()
+        each: default_of(inner)
+        for each, branch in branch_inputs(spec.branches or (), name, {name: value, **chosen}).items()
         if each not in chosen and (inner := read_spec(branch)) is not None
     }:
         chosen |= missing
