@@ -64,7 +64,8 @@ def run(
 
     from comfytui.headless.commands.batch_run import RunOptions
     from comfytui.headless.commands.run import run
-    from comfytui.headless.generate import FieldError, GenerateRequest
+    from comfytui.headless.generate import GenerateRequest
+    from comfytui.headless.value_checks import FieldError
     from comfytui.workflow.prompt_text.wildcards import user_folder
     from comfytui.workflow.seeds import SeedMode
 

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from math import isfinite
 from pathlib import Path
 from random import Random
-from typing import Final, NoReturn
+from types import MappingProxyType
+from typing import NoReturn
 
+from comfytui.headless.node_values import known_inputs, with_branches
+from comfytui.headless.value_checks import NUMBERS, FieldError, check_number, check_value
 from comfytui.sanitize import sanitize
 from comfytui.service.prompt_tools import load_tools
 from comfytui.service.server_specs import fetch_specs
@@ -18,30 +20,11 @@ from comfytui.service.thread import ServiceThread
 from comfytui.workflow.axes import parse_axis
 from comfytui.workflow.batch_values import IMAGES_SPEC, BatchValues, total_error
 from comfytui.workflow.documents import graph_from_json
-from comfytui.workflow.fields import Field, FieldKey, FieldValue, field_of, seed_keys
+from comfytui.workflow.field_keys import Field, FieldKey, FieldValue, is_node_key, key_label, seed_keys
 from comfytui.workflow.graph import Workflow, read_values, workflow_of
-from comfytui.workflow.input_specs import InputSpec, fallback_spec, parse_input, seed_range
+from comfytui.workflow.input_specs import InputSpec, fallback_spec, seed_range
 from comfytui.workflow.prompt_text.rendering import NO_TOOLS, PromptTextError, PromptTools
 from comfytui.workflow.seeds import SeedMode
-
-MAX_TEXT: Final = 100_000
-"""Characters of the longest text that is taken."""
-MAX_NAMED_CHOICES: Final = 5
-"""Choices that an error names."""
-_NUMBERS: Final = frozenset({"int", "float"})
-
-
-class FieldError(ValueError):
-    """A value cannot be used; `message` is one sentence, and `field` the name that it was given under."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
-        self.message = message
-
-
-class ChoicesUnknown(FieldError):
-    """A choice is left to the server, whose choices are not known."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +33,7 @@ class GenerateRequest:
 
     workflow: Workflow
     values: Mapping[str, object]
-    """Values by the keys of the workflow's fields: texts, or numbers as JSON has them."""
+    """Values by the keys of the workflow's fields, or of inputs of its nodes such as `3.denoise`."""
     images: int = 1
     seed_mode: SeedMode | None = None
     """None: random without a seed; with one, fixed for one image, and else increment."""
@@ -64,13 +47,15 @@ class GenerateRequest:
     """The folder of the wildcards that variations may use."""
 
 
-async def server_specs(service: ServiceThread, workflow: Workflow) -> Mapping[FieldKey, InputSpec]:
-    """Ask the server what the fields of a workflow accept.
+async def server_specs(
+    service: ServiceThread, workflow: Workflow, given: Mapping[str, object] = MappingProxyType({})
+) -> Mapping[FieldKey, InputSpec]:
+    """Ask the server what the fields of a workflow accept, and the inputs of nodes that values are given for.
 
     Raises:
         ComfyError: The server cannot be asked.
     """
-    return await asyncio.wrap_future(service.call(lambda backend: fetch_specs(backend, workflow)))
+    return await asyncio.wrap_future(service.call(lambda backend: fetch_specs(backend, workflow, given)))
 
 
 async def prompt_tools(service: ServiceThread, request: GenerateRequest) -> PromptTools:
@@ -116,27 +101,29 @@ def prepare(
     Raises:
         FieldError: A value cannot be used.
     """
-    images = int(_number(request.images, IMAGES_SPEC, "images", "Images"))
+    images = int(check_number(request.images, IMAGES_SPEC, "images", "Images"))
     given = _given_values(request)
     seeds = seed_keys(request.workflow.fields)
     mode = request.seed_mode or _default_mode(images, is_given=any(name in given for name in seeds))
     if mode is SeedMode.RANDOM and (name := next(filter(given.__contains__, seeds), None)):
         raise FieldError(
-            name, f"{_label(name)} has no effect if seeds are random: leave it out, or choose another mode."
+            name, f"{key_label(name)} has no effect if seeds are random: leave it out, or choose another mode."
         )
-    values = dict(read_values(request.workflow))
-    known = {name: _spec_of(name, specs) for name in values}
+    inputs = known_inputs(request.workflow, given, specs)
+    known = {name: _spec_of(name, specs) for name in request.workflow.fields} | {k: v.spec for k, v in inputs.items()}
+    values = read_values(request.workflow) | {name: each.value for name, each in inputs.items()}
     axes: dict[FieldKey, tuple[FieldValue, ...]] = {}
     for name, own in values.items():
         if request.axes and name in given and len(several := _several(name, given[name], known[name])) > 1:
             values[name], axes[name] = several[0], several
         elif name in given:
-            values[name] = _value(name, given[name], known[name])
+            values[name] = check_value(name, given[name], known[name])
         elif name not in seeds or mode is not SeedMode.RANDOM:
             values[name] = _own_value(name, own, known[name])
     ranges = {name: seed_range(known[name]) for name in seeds}
     if error := total_error(images, axes):
         raise FieldError("images", error)
+    values = with_branches(values, inputs)
     wanted = BatchValues(values, mode if seeds else SeedMode.FIXED, images, ranges, axes)
     try:
         return build_batch(request.workflow, wanted, rng, previews=previews, key=key, tools=tools)
@@ -152,7 +139,7 @@ def _given_values(request: GenerateRequest) -> Mapping[str, object]:
             raise FieldError(Field.SEED, "Seed is given twice: once is enough.")
         given[Field.SEED] = request.seed
     for name in given:
-        if name not in request.workflow.fields:
+        if name not in request.workflow.fields and not is_node_key(name):
             _raise_unknown(name, [*request.workflow.fields])
     return given
 
@@ -175,17 +162,17 @@ def _spec_of(key: FieldKey, specs: Mapping[FieldKey, InputSpec]) -> InputSpec:
     """Return what a field accepts; a server that takes text for a number or the reverse is not believed."""
     fallback = fallback_spec(key)
     spec = specs.get(key, fallback)
-    return spec if (spec.kind in _NUMBERS) is (fallback.kind in _NUMBERS) else fallback
-
-
-def _label(key: FieldKey) -> str:
-    """Return a field's name in messages; of seeds after the first, with its number."""
-    return f"{field_of(key).label}{key.removeprefix(field_of(key))}"
+    same = (spec.kind in NUMBERS) is (fallback.kind in NUMBERS) and (spec.kind == "bool") is (fallback.kind == "bool")
+    return spec if same else fallback
 
 
 def _own_value(key: FieldKey, value: FieldValue, spec: InputSpec) -> FieldValue:
-    """Return a value that the workflow has itself; its texts are left alone."""
-    return value if spec.kind == "text" else _value(key, value, spec)
+    """Return a value that the workflow has itself; its texts, switches and files are left alone."""
+    return check_value(key, value, spec) if spec.kind in NUMBERS or _is_named_choice(value, spec) else value
+
+
+def _is_named_choice(value: FieldValue, spec: InputSpec) -> bool:
+    return spec.kind == "choice" and isinstance(value, str)
 
 
 def _several(key: FieldKey, value: object, spec: InputSpec) -> tuple[FieldValue, ...]:
@@ -193,61 +180,6 @@ def _several(key: FieldKey, value: object, spec: InputSpec) -> tuple[FieldValue,
     if not isinstance(value, str) or spec.kind == "text" or ("," not in value and ".." not in value):
         return ()
     try:
-        return parse_axis(value, spec, _label(key))
+        return parse_axis(value, spec, key_label(key))
     except ValueError as error:
         raise FieldError(key, str(error)) from None
-
-
-def _value(key: FieldKey, value: object, spec: InputSpec) -> FieldValue:
-    if spec.kind in _NUMBERS:
-        return _number(value, spec, key, _label(key))
-    if not isinstance(value, str):
-        raise FieldError(key, f"{_label(key)} must be text.")
-    if len(value) > MAX_TEXT:
-        raise FieldError(key, f"{_label(key)} must have at most {MAX_TEXT:,} characters.")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise FieldError(key, f"{_label(key)} has a broken character: give it as UTF-8.") from None
-    return _choice(key, value, spec) if spec.kind == "choice" else value
-
-
-def _choice(key: FieldKey, choice: str, spec: InputSpec) -> str:
-    """Return a choice that the server has: its first one for an empty text."""
-    label, options = _label(key), spec.options or ()
-    if not choice:
-        if spec.options is None:
-            raise ChoicesUnknown(key, f"{label} is empty, and the server's choices are not known: name one.")
-        if not options:
-            raise FieldError(key, f"{label} has nothing to choose from: the server offers none.")
-        return options[0]
-    if not spec.excludes(choice):
-        return choice
-    shown = sanitize(choice, 80)
-    named = get_close_matches(shown, options, MAX_NAMED_CHOICES, 0.5) or options[:MAX_NAMED_CHOICES]
-    rest = " and others" if len(named) < len(options) else ""
-    offered = f"choose one that is, such as {', '.join(sanitize(each, 80) for each in named)}{rest}"
-    raise FieldError(key, f"{label} '{shown}' is not on the server: {offered if named else 'it offers none'}.")
-
-
-def _number(value: object, spec: InputSpec, key: str, label: str) -> int | float:
-    """Return a number that a spec accepts, from text or from a number."""
-    try:
-        return parse_input(_number_text(value, spec), spec, label)  # type: ignore[return-value]
-    except ValueError as error:
-        raise FieldError(key, str(error)) from None
-
-
-def _number_text(value: object, spec: InputSpec) -> str:
-    """Return a number as it would be typed; empty, which no number is, for what cannot be typed."""
-    match value:
-        case str():
-            return value
-        case int() if not isinstance(value, bool) and value.bit_length() <= 64:
-            return str(value)
-        case float() if spec.kind == "int" and value.is_integer() and abs(value) <= 2**53:
-            return str(int(value))
-        case float() if isfinite(value):
-            return repr(value)
-        case _:
-            return ""

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final, TypeAlias
 
+from comfytui.sanitize import sanitize
+
 
 class Field(StrEnum):
     """A kind of setting that is found in graphs of any shape."""
@@ -109,6 +111,13 @@ def field_of(key: FieldKey) -> Field:
         ValueError: It names an input of a node.
     """
     return Field(key.partition("-")[0])
+
+
+def key_label(key: FieldKey) -> str:
+    """Return the name of a key in messages: `Steps`, `Steps-2`, `3.denoise`."""
+    if is_node_key(key):
+        return sanitize(key, 80)
+    return f"{field_of(key).label}{key.removeprefix(field_of(key))}"
 
 
 def index_of(key: FieldKey) -> int:

@@ -6,48 +6,13 @@ A definition is `[type, options]`, as the server sends it; what is malformed is 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
+from comfytui.workflow.editor.input_definitions import AUTOGROW, DYNAMIC_COMBO, WIDGET_TYPES
+
 Definition: TypeAlias = Sequence[Any]
 """`[type, options]`; in the older format, the type of a choice is the list of its options."""
 
 MAX_BRANCH_DEPTH: Final = 16
 """Levels of choices within choices that are read."""
-
-DYNAMIC_COMBO: Final = "COMFY_DYNAMICCOMBO_V3"
-"""A choice that decides which further inputs its node has."""
-
-AUTOGROW: Final = "COMFY_AUTOGROW_V3"
-"""A group of inputs that grows as they are linked."""
-
-WIDGET_TYPES: Final = frozenset(
-    {
-        "INT",
-        "FLOAT",
-        "BOOLEAN",
-        "STRING",
-        "COMBO",
-        "COLOR",
-        "CURVE",
-        "BOUNDING_BOX",
-        "BOUNDING_BOXES",
-        "COLORS",
-        "RANGE",
-        "COMPOSITOR",
-        "PAINTER",
-        "IMAGECOMPARE",
-        "MARKDOWN",
-        "TEXTAREA",
-        "VIDEO_EDIT",
-        "CHART",
-        "GALLERIA",
-        "WEBCAM",
-        "AUDIO_RECORD",
-        "LOAD_3D",
-        "LOAD_3D_ADVANCED",
-        "PREVIEW_3D",
-        DYNAMIC_COMBO,
-    }
-)
-"""The types that the editor shows as widgets; of any other type, an input is a socket."""
 
 
 def options_of(definition: Definition) -> Mapping[str, Any]:

@@ -10,14 +10,12 @@ import pytest
 
 from comfytui.comfy.server import Server
 from comfytui.headless.generate import (
-    MAX_TEXT,
-    ChoicesUnknown,
-    FieldError,
     GenerateRequest,
     prepare,
     server_specs,
     workflow_from_json,
 )
+from comfytui.headless.value_checks import MAX_TEXT, ChoicesUnknown, FieldError
 from comfytui.service.submission.batch import BatchRequest
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer

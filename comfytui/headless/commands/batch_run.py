@@ -116,7 +116,7 @@ class BatchRun:
 
     async def _specs(self) -> Mapping[FieldKey, InputSpec]:
         try:
-            return await server_specs(self._session.service, self._request.workflow)
+            return await server_specs(self._session.service, self._request.workflow, self._request.values)
         except ComfyError as error:
             self.note(f"The server's choices could not be read: {error}")
             return {}

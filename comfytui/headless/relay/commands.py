@@ -13,13 +13,13 @@ from comfytui.comfy.errors import ComfyError
 from comfytui.headless.documents.cancellations import CancelDocument
 from comfytui.headless.documents.commands import AwayAnswer, CancelAnswer, GenerateBody
 from comfytui.headless.documents.jobs import Document
-from comfytui.headless.generate import FieldError
 from comfytui.headless.relay.answers import json_answer, json_error
 from comfytui.headless.relay.context import CONTEXT
 from comfytui.headless.relay.earlier_batches import KeyReused
 from comfytui.headless.relay.errors import RETRY_AFTER
 from comfytui.headless.relay.generation import TooManyJobs
 from comfytui.headless.relay.requested import requested_batch, requested_flag, requested_job
+from comfytui.headless.value_checks import FieldError
 from comfytui.presentation.command_text import OUTCOMES, NotificationText, cancellation_message
 from comfytui.sanitize import sanitize
 from comfytui.service.results import CancelOutcome

@@ -11,8 +11,6 @@ from comfytui.comfy.errors import ComfyError
 from comfytui.headless.documents.commands import AwayAnswer, GenerateAnswer, GenerateBody
 from comfytui.headless.feed import Feed
 from comfytui.headless.generate import (
-    ChoicesUnknown,
-    FieldError,
     GenerateRequest,
     prepare,
     prompt_tools,
@@ -22,12 +20,13 @@ from comfytui.headless.generate import (
 from comfytui.headless.relay.earlier_batches import EarlierBatches, KeyReused, with_digest
 from comfytui.headless.relay.errors import why_away
 from comfytui.headless.session import HeadlessSession, is_current
+from comfytui.headless.value_checks import ChoicesUnknown, FieldError
 from comfytui.service.submission.batch import BatchRequest
 from comfytui.session.model import JobStatus, LinkKind
 from comfytui.session.selectors import counts_of, open_jobs
 from comfytui.session.state import SessionState
 from comfytui.workflow.builtin import txt2img
-from comfytui.workflow.fields import FieldKey
+from comfytui.workflow.field_keys import FieldKey, is_node_key
 from comfytui.workflow.graph import Workflow
 from comfytui.workflow.input_specs import InputSpec
 from comfytui.workflow.prompt_text.rendering import PromptTools
@@ -39,6 +38,8 @@ MAX_ANSWERED: Final = 10_000
 """Images in the answers that are kept for their keys; older ones are found in the session or the journal."""
 MAX_SPECS: Final = 32
 """Workflows whose specs are kept."""
+MAX_VALUE: Final = 200
+"""Characters of a value that tell which specs are kept for it."""
 SPECS_LIFETIME: Final = 60.0
 """Seconds for which what the server says about a workflow's fields is used."""
 SPECS_TIMEOUT: Final = 10.0
@@ -95,7 +96,7 @@ class Generation:
         is_away = await self._is_away()
         scope = f"{self._session.service.server.address} {key}" if key else ""  # The journal is of all servers.
         known = await self._earlier.find(body.images, scope, digest) if key else None
-        specs = await self._specs_of(workflow, ask=not is_away)
+        specs = await self._specs_of(workflow, body.values, ask=not is_away)
         try:
             wanted = _request_of(body, workflow)
             tools = await prompt_tools(self._session.service, wanted)
@@ -179,14 +180,21 @@ class Generation:
         await self._wait(is_decided, CONNECT_TIMEOUT)
         return not is_current(self._session.state)
 
-    async def _specs_of(self, workflow: Workflow, *, ask: bool) -> Mapping[FieldKey, InputSpec] | None:
-        """Return what the server says about a workflow's fields, or said last; None if it never did."""
-        cache_key = frozenset(workflow.fields.items())
+    async def _specs_of(
+        self, workflow: Workflow, values: Mapping[str, object], *, ask: bool
+    ) -> Mapping[FieldKey, InputSpec] | None:
+        """Return what the server says about a workflow's fields and the inputs of nodes that values are given for.
+
+        Returns:
+            It, or what the server said last; None if it never did.
+        """
+        inputs = frozenset((key, str(value)[:MAX_VALUE]) for key, value in values.items() if is_node_key(key))
+        cache_key = (frozenset(workflow.fields.items()), inputs)
         read, specs = self._specs.get(cache_key, (0.0, None))
         if not ask or (specs is not None and self._clock.monotonic() - read < SPECS_LIFETIME):
             return specs
         try:
-            specs = await asyncio.wait_for(server_specs(self._session.service, workflow), SPECS_TIMEOUT)
+            specs = await asyncio.wait_for(server_specs(self._session.service, workflow, values), SPECS_TIMEOUT)
         except (ComfyError, TimeoutError):
             return specs
         self._specs.pop(cache_key, None)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from comfytui.workflow.annotations import CELL, TEMPLATES, annotated
-from comfytui.workflow.fields import Field, FieldKey, FieldValue, field_of
+from comfytui.workflow.field_keys import Field, FieldKey, FieldValue, field_of, is_node_key, key_label
 from comfytui.workflow.graph import Graph, Workflow, apply_values
 from comfytui.workflow.prompt_text.lora_nodes import insert_loras
 from comfytui.workflow.prompt_text.lora_tags import LoraTagError, has_lora_tags, match_lora, take_lora_tags
@@ -54,7 +54,11 @@ NO_TOOLS: Final = PromptTools(active=False)
 
 def text_keys(values: Mapping[FieldKey, FieldValue]) -> list[FieldKey]:
     """Return the fields whose texts may have variations and LoRA tags."""
-    return [key for key, value in values.items() if isinstance(value, str) and field_of(key) in _TEXT_FIELDS]
+    return [key for key, value in values.items() if isinstance(value, str) and _is_text_key(key)]
+
+
+def _is_text_key(key: FieldKey) -> bool:
+    return not is_node_key(key) and field_of(key) in _TEXT_FIELDS
 
 
 def needs_loras(workflow: Workflow, values: Mapping[FieldKey, FieldValue]) -> bool:
@@ -128,5 +132,5 @@ def _with_notes(
             changed[slot.node_id] = annotated(changed[slot.node_id], TEMPLATES, {slot.input_name: template})
     for key, value in cell.items():
         for slot in workflow.fields.get(key, ())[:1]:
-            changed[slot.node_id] = annotated(changed[slot.node_id], CELL, {field_of(key).label: value})
+            changed[slot.node_id] = annotated(changed[slot.node_id], CELL, {key_label(key): value})
     return changed
