@@ -98,6 +98,7 @@ def run_dashboard(
     from comfytui.ui.app import ComfyApp
     from comfytui.ui.drafts import DraftFolder
     from comfytui.ui.options import Options
+    from comfytui.ui.recent_files import RecentFiles
     from comfytui.ui.themes import ThemeStore
 
     app = ComfyApp(
@@ -108,6 +109,7 @@ def run_dashboard(
             ascii=ascii_only or not supports_unicode(),
             journal=journal,
             drafts=DraftFolder(journal),
+            recent=RecentFiles(state_folder()),
             theme=ThemeStore(state_folder()),
             **options,
         ),

@@ -54,6 +54,14 @@ DASHBOARD_BINDINGS = [
         tooltip="Make the selected job again with a new seed",
     ),
     Binding(
+        "ctrl+o",
+        "open_workflow",
+        "Open",
+        key_display="ctrl+o",
+        id="open-workflow",
+        tooltip="Open a workflow, or switch to an open one",
+    ),
+    Binding(
         "ctrl+z",
         "undo_form",
         "Undo form",

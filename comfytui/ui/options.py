@@ -9,6 +9,7 @@ from comfytui.comfy.server import Server
 from comfytui.service.backend import BackendFactory
 from comfytui.timings import DEFAULT, Timings
 from comfytui.ui.drafts import NO_DRAFTS, DraftFolder
+from comfytui.ui.recent_files import NO_RECENT_FILES, RecentFiles
 from comfytui.ui.themes import ThemeStore
 from comfytui.workflow.graph import Workflow
 
@@ -47,6 +48,7 @@ class Options:
     journal: Path | None = None
     """The folder of the journal, or None to keep none."""
     drafts: DraftFolder = NO_DRAFTS
+    recent: RecentFiles = NO_RECENT_FILES
     theme: ThemeStore = field(default_factory=ThemeStore)
     fresh: bool = False
     """Whether to start without the drafts and jobs of earlier times."""

@@ -204,6 +204,10 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
         """Show the form and focus it."""
         self._pages.show_form()
 
+    def action_open_workflow(self) -> None:
+        """Open a workflow, or switch to an open one."""
+        self.workflows.choose(self._pages)
+
     def action_undo_form(self) -> None:
         """Put the form back that the present one replaced."""
         self.workflows.undo()

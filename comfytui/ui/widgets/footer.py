@@ -17,7 +17,7 @@ CONTEXTUAL_KEYS = frozenset({"cancel", "save", "again", "link", "reconnect"})
 """Ids of keys that the footer shows only in a state in which they are useful; they may act in others, too."""
 PRIORITY = (
     "generate", "help-anywhere", "leave", "again", "link", "reconnect", "help", "detach", "cancel", "save", "write",
-    "filter", "queue.select",
+    "filter", "queue.select", "open-workflow",
 )  # fmt: skip
 """Ids of keys, the most important first. Keys of an open menu or dialog, which have no id, come before all of them."""
 RETRYABLE = frozenset({JobStatus.FAILED, JobStatus.INTERRUPTED, JobStatus.REJECTED})

@@ -1,0 +1,97 @@
+"""The dialog that opens a workflow, or switches to one that is open."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from comfytui.comfy.errors import ComfyError
+from comfytui.ui.dashboard import workflow_sources as sources
+from comfytui.ui.dashboard.context import DashboardContext
+from comfytui.ui.dashboard.open_workflows import OpenWorkflow
+from comfytui.ui.dashboard.pages import PageSwitcher
+from comfytui.ui.dashboard.workflow_actions import WorkflowActions
+from comfytui.ui.dashboard.workflow_sources import Source, Target
+from comfytui.ui.screens.picker import PickerScreen
+from comfytui.ui.typed_path import typed_path
+from comfytui.ui.widgets.entry_search import Entry, EntryGroup
+from comfytui.ui.widgets.filter_list import FilterList
+from comfytui.workflow.errors import WorkflowError
+
+TITLE = "Open a workflow: choose one, or type the path of a file"
+EMPTY = "Nothing is here. Type the path of a file, or press tab for another list."
+LOADING = "Reading the list…"
+
+
+class WorkflowPicker:
+    """Lists the workflows that can be opened, and opens the one that is chosen."""
+
+    def __init__(self, context: DashboardContext, workflows: WorkflowActions, pages: PageSwitcher) -> None:
+        self._context = context
+        self._workflows = workflows
+        self._pages = pages
+
+    async def choose(self) -> None:
+        """Ask for a workflow and show it in the form; only in a worker."""
+        context, workflows = self._context, self._workflows
+        groups = [
+            sources.open_group([*workflows.open], workflows.open.shown),
+            EntryGroup[Target](sources.RECENT, note=LOADING, loading=True),
+            EntryGroup[Target](sources.SAVED, note=LOADING, loading=True),
+            EntryGroup[Target](sources.TEMPLATES, note=LOADING, loading=True),
+            sources.jobs_group(context, [*context.state.batches.values()]),
+        ]
+        dialog = PickerScreen(
+            TITLE,
+            groups,
+            load=self._load,
+            describe=_describe,
+            typed=lambda text: sources.file_source(typed_path(text)),
+            empty=EMPTY,
+        )
+        entry = await context.screen.app.push_screen_wait(dialog)
+        if entry is not None:
+            await self._open(entry.value)
+
+    async def _load(self, shown: FilterList) -> None:
+        await asyncio.gather(
+            self._add_recent(shown),
+            self._add(shown, sources.SAVED, sources.saved_group),
+            self._add(shown, sources.TEMPLATES, sources.template_group),
+        )
+
+    async def _add_recent(self, shown: FilterList) -> None:
+        paths = await asyncio.to_thread(self._context.options.recent.read)
+        _set_group(shown, sources.recent_group(paths))
+
+    async def _add(
+        self, shown: FilterList, name: str, read: Callable[[DashboardContext], Awaitable[EntryGroup[Target]]]
+    ) -> None:
+        try:
+            group = await read(self._context)
+        except ComfyError as error:
+            group = EntryGroup(name, note=f"The list could not be read: {error}")
+        _set_group(shown, group)
+
+    async def _open(self, target: Target) -> None:
+        if isinstance(target, OpenWorkflow):
+            self._pages.show_form()
+            await self._workflows.show(target)
+            return
+        try:
+            workflow = await target.read()
+        except (WorkflowError, ComfyError) as error:
+            self._context.notify(str(error), "error")
+            return
+        self._pages.show_form()
+        await self._workflows.open_workflow(workflow)
+        if target.path:
+            await asyncio.to_thread(self._context.options.recent.add, target.path)
+
+
+def _set_group(shown: FilterList, group: EntryGroup[Target]) -> None:
+    if shown.is_attached:
+        shown.set_group(group)
+
+
+async def _describe(entry: Entry[Any]) -> str:
+    return entry.value.about if isinstance(entry.value, Source) else ""

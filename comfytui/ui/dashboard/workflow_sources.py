@@ -1,0 +1,134 @@
+"""The lists of workflows that can be opened: files, those of the server, and those of jobs."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from comfytui.comfy.protocol.library import SavedWorkflow, Template, TemplateGroup
+from comfytui.sanitize import sanitize
+from comfytui.session.model import Batch
+from comfytui.ui.dashboard.context import DashboardContext
+from comfytui.ui.dashboard.open_workflows import OpenWorkflow
+from comfytui.ui.widgets.entry_search import Entry, EntryGroup
+from comfytui.workflow.documents import WorkflowDocument, document_from_json, load_document
+from comfytui.workflow.errors import WorkflowError
+from comfytui.workflow.graph import Workflow
+from comfytui.workflow.unconverted import workflow_to_open
+
+OPEN, RECENT, SAVED, TEMPLATES, JOBS = "Open", "Recent", "Saved", "Templates", "Jobs"
+MAX_JOBS: Final = 200
+"""Batches whose workflows are listed."""
+MAX_NAME: Final = 60
+"""Characters of the name of a workflow that is named after a prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a workflow is, and how it is read."""
+
+    read: Callable[[], Awaitable[Workflow]]
+    """Raises a WorkflowError or a ComfyError."""
+    about: str = ""
+    """What is known about it."""
+    path: str = ""
+    """That of a file."""
+
+
+Target: TypeAlias = OpenWorkflow | Source
+"""What an entry of the list stands for."""
+
+
+def entry_of(title: str, target: Target, detail: str = "") -> Entry[Target]:
+    """Return an entry of the list."""
+    return Entry(title, target, detail)
+
+
+def open_group(entries: Sequence[OpenWorkflow], shown: OpenWorkflow) -> EntryGroup[Target]:
+    """Return the workflows that are open, the others before the one that is shown."""
+    others = [entry_of(each.workflow.name, each) for each in entries if each is not shown]
+    return EntryGroup(OPEN, [*others, entry_of(shown.workflow.name, shown, "shown now")])
+
+
+def file_source(path: Path) -> Source:
+    """Return a file as a source."""
+
+    async def read() -> Workflow:
+        return workflow_to_open(await asyncio.to_thread(load_document, path))
+
+    return Source(read, sanitize(str(path)), str(path.absolute()))
+
+
+def recent_group(paths: Sequence[str]) -> EntryGroup[Target]:
+    """Return the files that were opened last."""
+    entries = [entry_of(Path(path).name, file_source(Path(path)), str(Path(path).parent)) for path in paths]
+    return EntryGroup(RECENT, entries)
+
+
+def jobs_group(context: DashboardContext, batches: Sequence[Batch]) -> EntryGroup[Target]:
+    """Return the workflows of my batches, the newest first."""
+    newest = sorted(batches, key=lambda batch: batch.created, reverse=True)[:MAX_JOBS]
+    entries = [entry_of(batch.title or batch.id, _job_source(context, batch), "job") for batch in newest]
+    return EntryGroup(JOBS, entries)
+
+
+def _job_source(context: DashboardContext, batch: Batch) -> Source:
+    async def read() -> Workflow:
+        for prompt_id in batch.prompt_ids[:1]:
+            if graph := await asyncio.wrap_future(context.service.graph_of(prompt_id)):
+                return workflow_to_open(WorkflowDocument(sanitize(batch.title, MAX_NAME) or "job", graph))
+        raise WorkflowError("Neither comfytui nor the server has the workflow of this job any more.")
+
+    return Source(read, f"{batch.total} images" if batch.total > 1 else "1 image")
+
+
+async def saved_group(context: DashboardContext) -> EntryGroup[Target]:
+    """Return the workflows that the editor saved on the server; raises a ComfyError."""
+    saved = await asyncio.wrap_future(context.service.call(lambda backend: backend.saved_workflows()))
+    if saved is None:
+        return EntryGroup(SAVED, note="This server keeps no workflows of its users.")
+    entries = [entry_of(each.path.removesuffix(".json"), _saved_source(context, each), "saved") for each in saved]
+    return EntryGroup(SAVED, entries)
+
+
+def _saved_source(context: DashboardContext, saved: SavedWorkflow) -> Source:
+    async def read() -> Workflow:
+        answer = context.service.call(lambda backend: backend.saved_workflow(saved.path))
+        return await _from_server(await asyncio.wrap_future(answer), Path(saved.path).stem)
+
+    return Source(read, "" if saved.size is None else f"{saved.size / 1000:,.0f} kB")
+
+
+async def template_group(context: DashboardContext) -> EntryGroup[Target]:
+    """Return the server's templates in the order of their kinds; raises a ComfyError."""
+    groups = await asyncio.wrap_future(context.service.call(lambda backend: backend.templates()))
+    entries = [
+        entry_of(each.title, _template_source(context, each), _kind(group, each))
+        for group in groups
+        for each in group.templates
+    ]
+    return EntryGroup(TEMPLATES, entries)
+
+
+def _kind(group: TemplateGroup, template: Template) -> str:
+    return f"{group.title}, paid" if template.is_paid else group.title
+
+
+def _template_source(context: DashboardContext, template: Template) -> Source:
+    async def read() -> Workflow:
+        answer = context.service.call(lambda backend: backend.template(template))
+        return await _from_server(await asyncio.wrap_future(answer), template.title)
+
+    paid = "Its nodes send everything to a paid service." if template.is_paid else ""
+    models = f"Models: {', '.join(template.models)}" if template.models else ""
+    return Source(read, "\n".join(filter(None, (paid, template.description, models))))
+
+
+async def _from_server(document: Any, name: str) -> Workflow:
+    name = sanitize(name, MAX_NAME) or "workflow"
+    if document is None:
+        raise WorkflowError(f"The server no longer has '{name}'.")
+    read = partial(document_from_json, document, name, f"'{name}'")
+    return workflow_to_open(await asyncio.to_thread(read))

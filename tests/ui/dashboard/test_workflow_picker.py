@@ -1,0 +1,153 @@
+"""ctrl+o lists workflows from everywhere, and shows the chosen one in the form."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from comfytui.comfy.errors import ServerError
+from comfytui.comfy.protocol.library import SavedWorkflow, Template
+from comfytui.comfy.protocol.models import Json
+from comfytui.session.model import JobStatus
+from comfytui.ui.recent_files import RecentFiles
+from comfytui.ui.screens.picker import PickerScreen
+from comfytui.workflow.builtin import txt2img
+from tests.fake_backend import FakeBackend
+from tests.ui.dashboard.test_open_workflows import dashboard_of, open_, other_workflow, text_in
+from tests.ui.screen import Screen, screen
+from tests.workflow.graphs.editor import editor_txt2img
+
+TEMPLATE = Template("fox", "A fox \x1b[31min the snow", description="One fox, many flakes", models=("SD 1.5",))
+
+
+async def pick(it: Screen, text: str) -> None:
+    await it.press("ctrl+o")
+    await it.shows("Open a workflow")
+    await it.press(*["space" if letter == " " else "full_stop" if letter == "." else letter for letter in text])
+
+
+async def shows_workflow(it: Screen, name: str) -> None:
+    await it.until(
+        lambda: not isinstance(it.app.screen, PickerScreen) and dashboard_of(it).context.form.workflow.name == name,
+        f"the form of {name}",
+    )
+
+
+async def test_it_switches_between_the_open_workflows() -> None:
+    async with screen(FakeBackend()) as it:
+        await it.write("prompt", "a red fox")
+        await open_(it, other_workflow())
+        await pick(it, "")
+        await it.shows("shown now")
+        await it.press("enter")
+        await shows_workflow(it, "txt2img")
+        assert text_in(it, "prompt") == "a red fox"
+
+
+async def test_escape_changes_nothing() -> None:
+    async with screen(FakeBackend()) as it:
+        await pick(it, "")
+        await it.press("escape", "a")
+        assert text_in(it, "prompt") == "a"
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_it_opens_a_template_of_the_server(size: tuple[int, int]) -> None:
+    backend = FakeBackend()
+    backend.offered = [("Animals", TEMPLATE, editor_txt2img("a fox in the snow"))]
+    async with screen(backend, size=size) as it:
+        await pick(it, "snow")
+        await it.shows("Animals")
+        await it.shows("many flakes")
+        assert "\x1b" not in it.text
+        await it.press("enter")
+        await it.until(lambda: dashboard_of(it).context.form.query("#prompt"), "the converted template")
+        await it.until(lambda: text_in(it, "prompt") == "a fox in the snow", "its prompt")
+        await it.press("!")
+        assert "!" in text_in(it, "prompt")
+
+
+async def test_it_opens_a_saved_workflow_of_the_server() -> None:
+    backend = FakeBackend()
+    backend.saved = {"mine/portrait.json": editor_txt2img("an old man"), "broken.json": [1, 2]}
+    async with screen(backend) as it:
+        await pick(it, "portrait")
+        await it.shows("mine/portrait")
+        await it.press("enter")
+        await shows_workflow(it, "portrait")
+        await pick(it, "broken")
+        await it.press("enter")
+        await it.shows("not a workflow")
+        assert dashboard_of(it).context.form.workflow.name == "portrait"
+
+
+async def test_it_takes_the_path_of_a_file_and_remembers_it(tmp_path: Path) -> None:
+    file = tmp_path / "x.json"
+    file.write_text(json.dumps(other_workflow().graph))
+    recent = RecentFiles(tmp_path / "state")
+    async with screen(FakeBackend(), recent=recent) as it:
+        await pick(it, "")
+        it.app.screen.query_one("FilterInput").value = f"'{file}'"  # type: ignore[attr-defined]
+        await it.shows("enter takes it")
+        await it.press("enter")
+        await shows_workflow(it, "x")
+        await it.until(lambda: recent.read() == (str(file),), "the recent file")
+        file.unlink()
+        await pick(it, "x.json")
+        await it.press("enter")
+        await it.shows("There is no file")
+
+
+async def test_it_opens_the_workflow_of_a_job() -> None:
+    async with screen(FakeBackend()) as it:
+        await it.generate("a red fox", steps="7", images="1")
+        await it.has_jobs(JobStatus.SUCCEEDED)
+        await open_(it, other_workflow())
+        await pick(it, "red fox")
+        await it.press("enter")
+        await shows_workflow(it, "a red fox")
+        assert text_in(it, "steps") == "7"
+
+
+async def test_a_list_that_cannot_be_read_says_why_and_the_others_are_there() -> None:
+    backend = FakeBackend()
+    backend.saved = None
+
+    async def refuse() -> tuple[SavedWorkflow, ...]:
+        raise ServerError("The server has a fault (500).")
+
+    setattr(backend, "templates", refuse)  # noqa: B010 - a method to the type checker
+    async with screen(backend) as it:
+        await pick(it, "")
+        await it.shows("Templates !")
+        await it.press("right", "right", "right")
+        await it.shows("keeps no workflows")
+        await it.press("right")
+        await it.shows("a fault (500)")
+        await it.press("right")
+        await it.shows("Nothing is here")
+
+
+async def test_a_template_that_is_gone_is_said() -> None:
+    backend = FakeBackend()
+    backend.offered = [("Animals", TEMPLATE, None)]
+    async with screen(backend) as it:
+        await pick(it, "snow")
+        await it.shows("Animals")
+        await it.press("enter")
+        await it.shows("no longer has")
+        assert dashboard_of(it).context.form.workflow.graph == txt2img().graph
+
+
+def test_recent_files_are_bounded_and_survive_damage(tmp_path: Path) -> None:
+    recent = RecentFiles(tmp_path)
+    for index in range(60):
+        recent.add(f"/f{index}.json")
+    recent.add("/f58.json")
+    assert recent.read()[:2] == ("/f58.json", "/f59.json")
+    assert len(recent.read()) == 50
+    (tmp_path / "recent.json").write_text('{"a": [')
+    assert recent.read() == ()
+    damaged: Json = [1, "", "/a.json", "/a.json"]
+    (tmp_path / "recent.json").write_text(json.dumps(damaged))
+    assert recent.read() == ("/a.json",)

@@ -1,0 +1,24 @@
+"""Paths as users type them, or as terminals paste them."""
+
+from pathlib import Path
+
+import pytest
+
+from comfytui.ui.typed_path import typed_path
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        (" /a/b.json ", "/a/b.json"),
+        ("'/a/my fox.json'", "/a/my fox.json"),
+        ("/a/my\\ fox.json", "/a/my fox.json"),
+        ("/a/my fox.json", "/a/my fox.json"),
+        ("file:///a/my%20fox.json", "/a/my fox.json"),
+        ("'/a/it's.json", "/a/it's.json"),
+        ("~/b.json", str(Path.home() / "b.json")),
+        ("~nobody-here/b.json", "~nobody-here/b.json"),
+    ],
+)
+def test_a_typed_path_is_found(text: str, path: str) -> None:
+    assert typed_path(text) == Path(path)
