@@ -1,6 +1,7 @@
 """A dialog that returns one entry of a list of any length."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from rich.text import Text
@@ -51,7 +52,7 @@ class PickerScreen(ModalScreen[Entry[Any] | None]):
     def on_mount(self) -> None:
         """Read what takes time."""
         if self._load is not None:
-            self.run_worker(self._load(self.entries), group="load")
+            self.run_worker(partial(self._load, self.entries), group="load")
 
     @on(FilterList.Chosen)
     def _take(self, event: FilterList.Chosen) -> None:

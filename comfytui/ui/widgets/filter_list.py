@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from itertools import takewhile
 from typing import Any, ClassVar, Final
 
@@ -185,7 +186,7 @@ class FilterList(Vertical):
         search.step(SLICE)
         self._show(position)
         if not search.done:
-            self.run_worker(self._search_on(search), group="search", exclusive=True)
+            self.run_worker(partial(self._search_on, search), group="search", exclusive=True)
 
     async def _search_on(self, search: Search[Any]) -> None:
         due = time.monotonic() + SHOW_INTERVAL
@@ -241,7 +242,7 @@ class FilterList(Vertical):
         text = sanitize(entry.title, MAX_TITLE) if entry and matches.is_cut(entry) else ""
         self._show_description(text)
         if entry is not None and self._describe is not None:
-            self.run_worker(self._ask(self._describe, entry), group="describe", exclusive=True)
+            self.run_worker(partial(self._ask, self._describe, entry), group="describe", exclusive=True)
 
     async def _ask(self, describe: Describe, entry: Entry[Any]) -> None:
         await asyncio.sleep(DESCRIBE_DELAY)
