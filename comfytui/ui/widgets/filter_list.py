@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from itertools import takewhile
 from typing import Any, ClassVar, Final
@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input
+from textual.worker import Worker
 
 from comfytui.sanitize import sanitize
 from comfytui.ui.widgets.entry_search import Entry, EntryGroup, Search
@@ -180,13 +181,17 @@ class FilterList(Vertical):
         event.stop()
         self._start_search()
 
+    def _run(self, work: Callable[[], Coroutine[None, None, None]], group: str) -> None:
+        """Run a worker instead of the group's last one."""
+        _: Worker[None] = self.run_worker(work, group=group, exclusive=True)
+
     def _start_search(self, position: int | None = None) -> None:
         """Search for what is typed, in the last result if it was for fewer letters, with the cursor at a position."""
         self._search = search = Search(self._shown_groups(), self.query_text, self._search)
         search.step(SLICE)
         self._show(position)
         if not search.done:
-            self.run_worker(partial(self._search_on, search), group="search", exclusive=True)
+            self._run(partial(self._search_on, search), "search")
 
     async def _search_on(self, search: Search[Any]) -> None:
         due = time.monotonic() + SHOW_INTERVAL
@@ -242,7 +247,7 @@ class FilterList(Vertical):
         text = sanitize(entry.title, MAX_TITLE) if entry and matches.is_cut(entry) else ""
         self._show_description(text)
         if entry is not None and self._describe is not None:
-            self.run_worker(partial(self._ask, self._describe, entry), group="describe", exclusive=True)
+            self._run(partial(self._ask, self._describe, entry), "describe")
 
     async def _ask(self, describe: Describe, entry: Entry[Any]) -> None:
         await asyncio.sleep(DESCRIBE_DELAY)
