@@ -16,7 +16,6 @@ from comfytui.workflow.editor.node_ids import make_ids_unique
 from comfytui.workflow.editor.nodes import EditorGraph, Node
 from comfytui.workflow.editor.primitives import push_primitives
 from comfytui.workflow.editor.proxy_widgets import migrate_proxy_widgets
-from comfytui.workflow.editor.restore import VIRTUAL_CLASSES
 from comfytui.workflow.editor.subgraphs import build_graph, restoring_order
 from comfytui.workflow.editor.text_replacements import TextReplacer
 from comfytui.workflow.nodes import Slot
@@ -32,14 +31,6 @@ class Conversion:
     """What the user should know; if one of them blocks, the graph cannot be queued."""
     promoted: tuple[Slot, ...] = ()
     """The inputs that the workflow shows on its top-level subgraphs."""
-
-
-def needed_classes(workflow: object) -> frozenset[str]:
-    """Return the classes whose definitions a conversion of the workflow asks for; the server may lack some."""
-    document = read_document(workflow)
-    graphs = (document.root, *document.subgraphs.values()) if document else ()
-    used = {node.type for graph in graphs for node in graph.nodes}
-    return frozenset(used - VIRTUAL_CLASSES.keys() - (document.subgraphs.keys() if document else set()))
 
 
 def convert(workflow: object, object_info: Mapping[str, Any], *, now: datetime, rng: Random) -> Conversion:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from comfytui.workflow.editor.convert import convert, needed_classes
+from comfytui.workflow.editor.class_types import class_types
+from comfytui.workflow.editor.convert import convert
 from comfytui.workflow.editor.text_replacements import expand_dynamic_prompt, format_date
 from tests.workflow.editor.corpus import NOW, converted, object_info, templates
 
@@ -261,7 +262,7 @@ def test_a_widget_of_an_instance_inside_is_found_by_whose_it_is() -> None:
 
 def test_the_definitions_of_the_needed_classes_are_enough() -> None:
     for template in templates():
-        needed = needed_classes(template.workflow)
+        needed = class_types(template.workflow)
         info = {name: definition for name, definition in object_info().items() if name in needed}
         assert converted(template.workflow, info) == converted(template.workflow)
 
@@ -270,5 +271,5 @@ def test_needed_classes_are_those_that_a_server_may_have() -> None:
     definition = {"id": "sub", "nodes": [node("TDyn"), node("PrimitiveNode", 2)], "links": []}
     nodes = [node("sub"), node("Note", 2), node("Reroute", 3), node("TNum", 4, mode=2), {"type": "NoId"}]
     workflow = {"nodes": nodes, "definitions": {"subgraphs": [definition]}}
-    assert needed_classes(workflow) == {"TDyn", "TNum"}
-    assert needed_classes("no workflow") == frozenset()
+    assert class_types(workflow) == {"TDyn", "TNum"}
+    assert class_types("no workflow") == frozenset()
