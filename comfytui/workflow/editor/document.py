@@ -144,6 +144,8 @@ def as_text(value: object) -> str | None:
 
 def node_number(value: object) -> int | None:
     """Return the number that an id is, or None."""
+    if type(value) is int and value.bit_length() <= 64:
+        return value
     key = id_text(value)
     digits = key.removeprefix("-") if key else ""
     return int(digits) * (-1 if key and key[0] == "-" else 1) if digits.isascii() and digits.isdigit() else None

@@ -100,11 +100,13 @@ def _further_inputs(node: Node, definition: ClassDefinition, known: Collection[s
 
     The editor passes over the input behind each that it removes, so that one may stay.
     """
+    unknown = [each for each in node.saved.inputs if each.name not in known]
+    if not unknown:
+        return []
     combos = tuple(f"{each.name}." for each in definition.inputs if each.widget_type == DYNAMIC_COMBO)
-    unknown = [each for each in node.saved.inputs if each.name not in known and not each.name.startswith(combos)]
     kept = list[SavedInput]()
     was_removed = False
-    for each in unknown:
+    for each in (each for each in unknown if not each.name.startswith(combos)):
         was_removed = each.widget is not None and each.widget not in node.widgets and not was_removed
         if not was_removed:
             kept.append(each)
