@@ -153,22 +153,6 @@ def workflow_to_show(path: str | None) -> "Workflow":
         raise click.UsageError(str(error)) from None
 
 
-def chosen_workflow(path: str | None) -> "Workflow":
-    """Return the workflow in a file, or the built-in one without a file.
-
-    Raises:
-        click.UsageError: The file cannot be used.
-    """
-    from comfytui.workflow.builtin import txt2img
-    from comfytui.workflow.documents import load_workflow
-    from comfytui.workflow.errors import WorkflowError
-
-    try:
-        return txt2img() if path is None else load_workflow(Path(path))
-    except WorkflowError as error:
-        raise click.UsageError(str(error)) from None
-
-
 def _output_folder(path: Path | None) -> Path:
     """Return the folder to save images in, which need not exist."""
     from platformdirs import user_downloads_path

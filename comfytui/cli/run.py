@@ -6,14 +6,14 @@ from typing import Unpack
 
 import click
 
-from comfytui.cli.dashboard import HELP, FolderType, check_output, chosen_workflow, supports_unicode
+from comfytui.cli.dashboard import HELP, FolderType, check_output, supports_unicode, workflow_to_show
 from comfytui.cli.server_command import code_of_end, exit_code
 from comfytui.cli.server_options import ServerArguments, resolve_server, server_options
 
 
 @click.command(context_settings=HELP)
 @click.argument("server", required=False)
-@click.option("--workflow", metavar="FILE", help="A workflow in API format, or a PNG by ComfyUI.")
+@click.option("--workflow", metavar="FILE", help="A workflow in either format, or a file that ComfyUI saved one in.")
 @click.option(
     "--set",
     "settings",
@@ -59,13 +59,14 @@ def run(
         raise click.UsageError("--detach does not wait for the files: save them with comfytui wait --output.")
     values = _values(settings)
     check_output(output)
-    loaded = chosen_workflow(workflow)
+    loaded = workflow_to_show(workflow)
     chosen = resolve_server(server, **arguments)
 
     from comfytui.headless.commands.batch_run import RunOptions
     from comfytui.headless.commands.run import run
     from comfytui.headless.generate import GenerateRequest
     from comfytui.headless.value_checks import FieldError
+    from comfytui.workflow.errors import WorkflowError
     from comfytui.workflow.prompt_text.wildcards import user_folder
     from comfytui.workflow.seeds import SeedMode
 
@@ -84,6 +85,8 @@ def run(
         return exit_code(run(chosen, request, options), code_of_end)
     except FieldError as error:
         raise click.UsageError(error.message) from None
+    except WorkflowError as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _values(settings: Sequence[str]) -> dict[str, object]:

@@ -19,12 +19,13 @@ from comfytui.service.submission.batch_builder import build_batch
 from comfytui.service.thread import ServiceThread
 from comfytui.workflow.axes import parse_axis
 from comfytui.workflow.batch_values import IMAGES_SPEC, BatchValues, total_error
-from comfytui.workflow.documents import graph_from_json
+from comfytui.workflow.documents import document_from_json
 from comfytui.workflow.field_keys import Field, FieldKey, FieldValue, is_node_key, key_label, seed_keys
-from comfytui.workflow.graph import Workflow, read_values, workflow_of
+from comfytui.workflow.graph import Workflow, read_values
 from comfytui.workflow.input_specs import InputSpec, fallback_spec, seed_range
 from comfytui.workflow.prompt_text.rendering import NO_TOOLS, PromptTextError, PromptTools
 from comfytui.workflow.seeds import SeedMode
+from comfytui.workflow.unconverted import workflow_to_open
 
 
 @dataclass(frozen=True)
@@ -68,12 +69,12 @@ async def prompt_tools(service: ServiceThread, request: GenerateRequest) -> Prom
 
 
 def workflow_from_json(document: object) -> Workflow:
-    """Return the workflow in a JSON document, a graph in ComfyUI's API format.
+    """Return the workflow in a JSON document; its graph is empty if it is in the editor's format.
 
     Raises:
-        WorkflowError: It is not one, or cannot be sent; the message begins with "The workflow".
+        WorkflowError: It is none, or cannot be sent; the message begins with "The workflow".
     """
-    return workflow_of("workflow", graph_from_json(document, "The workflow"))
+    return workflow_to_open(document_from_json(document, "workflow", "The workflow"))
 
 
 def prepare(

@@ -1,6 +1,7 @@
 """`comfytui run` as a script uses it: the real program as a process, on the simulator."""
 
 import asyncio
+import json
 import os
 import shlex
 import shutil
@@ -17,6 +18,7 @@ from tests.cli.commands import command, ended
 from tests.sim.gate import Gate
 from tests.threaded_servers import silent_port, threaded_server, unused_port
 from tests.waiting import eventually
+from tests.workflow.graphs.editor import editor_txt2img, with_unknown_class
 
 FAST = SimConfig(steps_per_second=0, load_seconds=0, preview_size=64)
 SMALL = ("--set", "steps=4", "--set", "width=64", "--set", "height=64")
@@ -282,3 +284,31 @@ async def test_a_closed_pipe_ends_it_quietly(held: SimServer, gate: Gate, tmp_pa
         error = await asyncio.wait_for(program.process.stderr.read(), 60)  # type: ignore[union-attr]
         assert await program.process.wait() == 141
     assert error == b""
+
+
+async def test_a_workflow_of_the_editor_is_converted_for_the_server(sim: SimServer, tmp_path: Path) -> None:
+    file = tmp_path / "fox.json"
+    file.write_text(json.dumps(editor_txt2img()))
+    result = await ended(tmp_path, "run", sim.url, "--workflow", str(file), "--set", "steps=5", "--seed", "3")
+    assert (result.code, result.err) == (0, "")
+    assert result.lines[-1] == "1 of 1 done"
+    sampler = sim.submitted[0]["prompt"]["3"]["inputs"]
+    assert (sampler["steps"], sampler["seed"], sampler["cfg"]) == (5, 3, 7.0)
+
+
+async def test_a_workflow_that_the_server_cannot_run_is_not_sent(sim: SimServer, tmp_path: Path) -> None:
+    file = tmp_path / "fox.json"
+    file.write_text(json.dumps(with_unknown_class(editor_txt2img())))
+    result = await ended(tmp_path, "run", sim.url, "--workflow", str(file))
+    assert (result.code, result.out) == (1, "")
+    assert "NoSuchNode" in result.err
+    assert not sim.submitted
+
+
+async def test_what_a_conversion_decides_at_random_is_noted(sim: SimServer, tmp_path: Path) -> None:
+    file = tmp_path / "fox.json"
+    file.write_text(json.dumps(editor_txt2img("a {red|red} fox")))
+    result = await ended(tmp_path, "run", sim.url, "--workflow", str(file))
+    assert result.code == 0
+    assert "at random" in result.err
+    assert sim.submitted[0]["prompt"]["6"]["inputs"]["text"] == "a red fox"

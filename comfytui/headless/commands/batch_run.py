@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from random import SystemRandom
@@ -11,10 +11,11 @@ from typing import Literal
 
 from comfytui.comfy.errors import ComfyError
 from comfytui.comfy.server import Server
-from comfytui.headless.commands.connecting import connected
+from comfytui.headless.commands.connecting import connected, request_error
 from comfytui.headless.commands.output import Writer, open_writer, write_documents, write_last_line, write_lines
 from comfytui.headless.commands.run_text import left_lines, rejection_line, submitted_event, submitted_lines, wait_line
 from comfytui.headless.commands.saving import ImageSaver
+from comfytui.headless.conversion import with_graph
 from comfytui.headless.documents.events import EndEvent, ImageEvent
 from comfytui.headless.documents.jobs import End, end_of
 from comfytui.headless.feed import Feed
@@ -30,6 +31,7 @@ from comfytui.session.model import Batch, LinkKind
 from comfytui.session.selectors import jobs_of
 from comfytui.session.state import SessionState
 from comfytui.workflow.fields import FieldKey
+from comfytui.workflow.graph import Workflow
 from comfytui.workflow.input_specs import InputSpec
 
 INTERVAL = 0.25
@@ -96,10 +98,12 @@ class BatchRun:
         Raises:
             ConnectError: There is no session with the server.
             FieldError: A value of the request cannot be used.
+            WorkflowError: The workflow cannot be queued on this server.
             BrokenPipeError: Nobody reads standard output any more.
         """
         async with connected(self._server, self._update, self._receive) as session:
             self._session = session
+            self._request = replace(self._request, workflow=await self._workflow())
             specs, tools = await self._specs(), await prompt_tools(session.service, self._request)
             prepared = partial(prepare, self._request, specs, SystemRandom(), previews=False, tools=tools)
             request, _ = await asyncio.to_thread(prepared)
@@ -113,6 +117,16 @@ class BatchRun:
                 await result
                 write_documents([submitted_event(session.state, self.batch or batch)])
             return await self._follow(batch)
+
+    async def _workflow(self) -> Workflow:
+        """Return the workflow as the server takes it, and say what is wrong with it all the same."""
+        try:
+            workflow = await with_graph(self._session.service, self._request.workflow, SystemRandom())
+        except ComfyError as error:
+            raise request_error(error) from None
+        for finding in workflow.findings:
+            self.note(finding.message)
+        return workflow
 
     async def _specs(self) -> Mapping[FieldKey, InputSpec]:
         try:

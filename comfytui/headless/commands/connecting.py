@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from comfytui.comfy.errors import ComfyError, TimedOut, Unreachable
 from comfytui.comfy.server import Server
 from comfytui.headless.session import MIN_INTERVAL, HeadlessSession, is_current
 from comfytui.sanitize import sanitize
@@ -80,6 +81,12 @@ async def connected(
             raise problems[0] if problems else RefusedError(other_server_text(server))
         session.is_paced = True
         yield session
+
+
+def request_error(error: ComfyError) -> ConnectError:
+    """Return why a command cannot go on whose session has begun, if a request that it needs has failed."""
+    kind = UnreachableError if isinstance(error, Unreachable | TimedOut) else ConnectError
+    return kind(sanitize(str(error), REASON_LIMIT))
 
 
 def _problem(notification: Notification, server: Server, state: SessionState) -> ConnectError | None:

@@ -9,10 +9,11 @@ from pathlib import Path
 from random import SystemRandom
 from typing import Any, Final
 
-from comfytui.comfy.errors import ComfyError, TimedOut, Unreachable
+from comfytui.comfy.errors import ComfyError
 from comfytui.comfy.server import Server
-from comfytui.headless.commands.connecting import ConnectError, UnreachableError, connected
+from comfytui.headless.commands.connecting import connected, request_error
 from comfytui.headless.commands.output import write_bytes, write_lines, write_note
+from comfytui.headless.conversion import definitions_of
 from comfytui.new_files import SaveError, new_file
 from comfytui.sanitize import sanitize
 from comfytui.workflow.conversion import obstacles, workflow_from
@@ -52,8 +53,14 @@ class ConvertCommand:
         Raises:
             ConnectError: There is no session with the server.
         """
-        converted = (document.editor for _, document in self._documents if document.graph is None)
-        return await self.write(await _definitions_of(server, frozenset[str]().union(*map(class_types, converted))))
+        editors = (document.editor for _, document in self._documents if document.graph is None)
+        types = frozenset[str]().union(*map(class_types, editors))
+        async with connected(server, observe=True) as session:
+            try:
+                definitions = await definitions_of(session.service, types)
+            except ComfyError as error:
+                raise request_error(error) from None
+        return await self.write(definitions)
 
     async def write(self, definitions: Definitions) -> bool:
         """Write the prompts; return whether all files are written and can be queued.
@@ -110,20 +117,6 @@ class ConvertCommand:
 
 def _say(message: str) -> None:
     write_note(sanitize(message, MESSAGE_LIMIT))
-
-
-async def _definitions_of(server: Server, types: frozenset[str]) -> Definitions:
-    """Return a server's definitions of some node classes, and perhaps of others.
-
-    Raises:
-        ConnectError: There is no session with the server.
-    """
-    async with connected(server, observe=True) as session:
-        try:
-            return (await asyncio.wrap_future(session.service.definitions(types))).classes
-        except ComfyError as error:
-            kind = UnreachableError if isinstance(error, Unreachable | TimedOut) else ConnectError
-            raise kind(sanitize(str(error), MESSAGE_LIMIT)) from None
 
 
 def _json_of(graph: Graph, *, printable: bool = False) -> bytes:

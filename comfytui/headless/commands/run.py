@@ -23,6 +23,7 @@ async def run(server: Server, request: GenerateRequest, options: RunOptions) -> 
     Raises:
         ConnectError: There is no session with the server; nothing was submitted.
         FieldError: A value of the request cannot be used; nothing was submitted.
+        WorkflowError: The server cannot run the workflow; nothing was submitted.
         BrokenPipeError: Nobody reads standard output any more; the jobs go on.
     """
     batch_run = BatchRun(server, request, options)

@@ -15,7 +15,7 @@ class GenerateBody(Document, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A request for images."""
 
     workflow: dict[str, Any] | None = None
-    """The graph in ComfyUI's API format; without it, text to image with any checkpoint."""
+    """ComfyUI's API format, or its editor's, which is converted; without it, text to image with any checkpoint."""
     values: dict[str, Any] = msgspec.field(default_factory=dict)
     """Values by the names of the workflow's fields: `prompt`, `steps`, ..."""
     images: Annotated[int, Meta(ge=1, le=MAX_IMAGES)] = 1

@@ -17,7 +17,7 @@ from comfytui.headless.relay.answers import json_answer, json_error
 from comfytui.headless.relay.context import CONTEXT
 from comfytui.headless.relay.earlier_batches import KeyReused
 from comfytui.headless.relay.errors import RETRY_AFTER
-from comfytui.headless.relay.generation import TooManyJobs
+from comfytui.headless.relay.generation import MAX_GRAPHS, NotConverted, TooManyJobs
 from comfytui.headless.relay.requested import requested_batch, requested_flag, requested_job
 from comfytui.headless.value_checks import FieldError
 from comfytui.presentation.command_text import OUTCOMES, NotificationText, cancellation_message
@@ -26,8 +26,6 @@ from comfytui.service.results import CancelOutcome
 from comfytui.workflow.errors import WorkflowError
 
 KEY_HEADER: Final = "Idempotency-Key"
-MAX_GRAPHS: Final = 256 * 2**20
-"""Bytes of a request times its images, each of which is kept and sent with a graph of its own."""
 MAX_VALUES: Final = 250_000
 """Values in the JSON of a request, each of which takes up to 100 bytes once it is decoded."""
 RETRY_AFTER_JOBS: Final = 30
@@ -74,7 +72,7 @@ async def generate(request: web.Request) -> web.Response:
             if len(content) * body.images > MAX_GRAPHS:
                 raise FieldError("images", "The request is too large for so many images: ask for fewer at once.")
             answer = await context.generation.generate(body, key, sha256(content).hexdigest(), now=now)
-    except (FieldError, WorkflowError, KeyReused, TooManyJobs, TooManyValues) as error:
+    except (FieldError, WorkflowError, NotConverted, KeyReused, TooManyJobs, TooManyValues) as error:
         return _refusal(error)
     if isinstance(answer, AwayAnswer):
         return _answer(503, answer, RETRY_AFTER)
@@ -158,6 +156,8 @@ def _refusal(error: Exception) -> web.Response:
     match error:
         case FieldError(message=message, field=field):
             return json_error(400, message, field=field or None)
+        case NotConverted():
+            return _answer(503, AwayAnswer(error=str(error), saved=False), RETRY_AFTER)
         case KeyReused():
             reason = f"This {KEY_HEADER} was used for another request: use a new one."
             return json_error(409, reason, field=KEY_HEADER)

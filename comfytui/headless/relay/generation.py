@@ -6,8 +6,11 @@ from contextlib import suppress
 from random import Random, SystemRandom
 from typing import Final
 
+import msgspec
+
 from comfytui.clock import SYSTEM_CLOCK, Clock
 from comfytui.comfy.errors import ComfyError
+from comfytui.headless.conversion import with_graph
 from comfytui.headless.documents.commands import AwayAnswer, GenerateAnswer, GenerateBody
 from comfytui.headless.feed import Feed
 from comfytui.headless.generate import (
@@ -36,6 +39,8 @@ MAX_OPEN: Final = 1_000
 """Jobs of mine that may be open at once."""
 MAX_ANSWERED: Final = 10_000
 """Images in the answers that are kept for their keys; older ones are found in the session or the journal."""
+MAX_GRAPHS: Final = 256 * 2**20
+"""Bytes of a request, or of its graph, times its images, each of which is kept and sent with a graph of its own."""
 MAX_SPECS: Final = 32
 """Workflows whose specs are kept."""
 MAX_VALUE: Final = 200
@@ -52,6 +57,10 @@ PLAN_TIMEOUT: Final = 5.0
 
 class TooManyJobs(Exception):
     """Too many jobs of mine have not ended."""
+
+
+class NotConverted(Exception):
+    """A workflow in the editor's format waits for what the server says about its nodes; the message is a sentence."""
 
 
 class Generation:
@@ -87,6 +96,7 @@ class Generation:
         Raises:
             FieldError: A value cannot be used.
             WorkflowError: The workflow cannot be used.
+            NotConverted: The workflow is in the editor's format, and what its conversion needs is not known.
             KeyReused: The key was used for another request.
             TooManyJobs: Too many jobs have not ended.
         """
@@ -96,6 +106,8 @@ class Generation:
         is_away = await self._is_away()
         scope = f"{self._session.service.server.address} {key}" if key else ""  # The journal is of all servers.
         known = await self._earlier.find(body.images, scope, digest) if key else None
+        if known is None:
+            workflow = await self._converted(workflow, body.images, scope)
         specs = await self._specs_of(workflow, body.values, ask=not is_away)
         try:
             wanted = _request_of(body, workflow)
@@ -179,6 +191,27 @@ class Generation:
 
         await self._wait(is_decided, CONNECT_TIMEOUT)
         return not is_current(self._session.state)
+
+    async def _converted(self, workflow: Workflow, images: int, key: str) -> Workflow:
+        """Return a workflow with a graph, converted for the server if it has none.
+
+        Raises:
+            NotConverted: The server cannot be asked for the definitions of its nodes.
+            WorkflowError: The server cannot run it.
+            FieldError: The graph is too large for so many images.
+        """
+        if workflow.graph:
+            return workflow
+        rng = Random(key) if key else SystemRandom()
+        try:
+            converted = await asyncio.wait_for(with_graph(self._session.service, workflow, rng), SPECS_TIMEOUT)
+        except (ComfyError, TimeoutError):
+            state = self._session.state
+            why = "ComfyUI did not describe its nodes" if is_current(state) else why_away(state)
+            raise NotConverted(f"{why}: the workflow is to be converted for it, nothing was saved.") from None
+        if len(await asyncio.to_thread(msgspec.json.encode, converted.graph)) * images > MAX_GRAPHS:
+            raise FieldError("images", "The workflow is too large for so many images: ask for fewer at once.")
+        return converted
 
     async def _specs_of(
         self, workflow: Workflow, values: Mapping[str, object], *, ask: bool

@@ -130,7 +130,7 @@ async def test_what_the_server_rejects_fails_in_the_events() -> None:
         ({"values": {"steps": True}}, "steps", "whole number"),
         ({"values": {"prompt": ["a"]}}, "prompt", "must be text"),
         ({"values": {"model": "none.ckpt"}}, "model", "not on the server"),
-        ({"workflow": {"nodes": [{"type": "KSampler"}]}}, "workflow", "Export (API)"),
+        ({"workflow": {"nodes": [{"type": "KSampler"}]}}, "workflow", "nothing to queue"),
         ({"workflow": {}}, "workflow", "empty"),
         (
             {"workflow": {"1": {"class_type": "A", "inputs": {"x": DEEP}}}},
