@@ -64,13 +64,22 @@ class ServerLibrary(HttpApi):
         return await self._workflow(f"/userdata/{segment}")
 
     async def templates(self) -> tuple[TemplateGroup, ...]:
-        """Return the templates of ComfyUI itself by kind, then those of packs of nodes by pack; empty without any."""
+        """Return the templates of ComfyUI itself by kind, then those of packs of nodes by pack; empty without any.
+
+        Raises:
+            ComfyError: Neither can be read: one of them that is broken does not hide the other.
+        """
         # The first are files of the editor, which have no `/api` before them.
-        own = await self._get_if_there(
-            "/templates/index.json", parse_template_index, limit=FOLDER_LIMIT, with_prefix=False
+        parts = await asyncio.gather(
+            self._get_if_there("/templates/index.json", parse_template_index, limit=FOLDER_LIMIT, with_prefix=False),
+            self._get_if_there("/workflow_templates", parse_pack_templates),
+            return_exceptions=True,
         )
-        packs = await self._get_if_there("/workflow_templates", parse_pack_templates)
-        return (*(own or ()), *(packs or ()))
+        found = tuple(group for part in parts if isinstance(part, tuple) for group in part)
+        errors = [part for part in parts if isinstance(part, BaseException)]
+        if errors and not found:
+            raise errors[0]
+        return found
 
     async def template(self, template: Template) -> Json:
         """Return a template as it is; None if the server no longer has it."""

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from comfytui.comfy.client import ComfyClient
-from comfytui.comfy.errors import NotComfyUI, ServerError
+from comfytui.comfy.errors import ComfyError, NotComfyUI, ServerError
 from comfytui.comfy.protocol.library import LoraMetadata, SavedWorkflow, Template, TemplateGroup
 from comfytui.comfy.server import Server
 from tests.stub_servers import PAGE, Handler, answering, serving
@@ -100,6 +100,16 @@ async def test_templates_of_comfyui_come_by_kind_and_then_those_of_packs() -> No
 async def test_a_server_without_templates_has_none() -> None:
     assert await asked(lambda client: client.templates(), {}) == ()
     assert await asked(lambda client: client.templates(), {"GET /templates/index.json": PAGE}) == ()
+
+
+@pytest.mark.parametrize("broken", [answering("", 500), answering("nonsense"), answering({"a": 1})])
+async def test_a_broken_index_does_not_hide_the_templates_of_packs(broken: Handler) -> None:
+    packs = {"GET /api/workflow_templates": answering({"pack": ["one"]})}
+    index = {"GET /templates/index.json": broken}
+    found = await asked(lambda client: client.templates(), {**packs, **index})
+    assert [group.title for group in found] == ["pack"]
+    with pytest.raises(ComfyError):
+        await asked(lambda client: client.templates(), index)
 
 
 async def test_a_template_is_read_where_it_is_kept() -> None:
