@@ -20,14 +20,17 @@ SAVED = {
 """The workflow that is saved under each path."""
 EXAMPLE_NAME = "example.png"
 """The image that the input folder of every ComfyUI has."""
-EXAMPLE_SIZE = (512, 512)
+EXAMPLE_SIZE = (256, 256)
+PAINTED_SIZE = (96, 96)
+"""Pixels of it that are painted and then enlarged: each start of the server waits for it."""
 
 
 @cache
 def example_image() -> bytes:
     """Return the content of that image."""
     buffer = BytesIO()
-    paint(Scene("a harbour town in the morning", 1), EXAMPLE_SIZE).save(buffer, format="PNG")
+    painted = paint(Scene("a harbour town in the morning", 1), PAINTED_SIZE)
+    painted.resize(EXAMPLE_SIZE).save(buffer, format="PNG", compress_level=1)
     return buffer.getvalue()
 
 
