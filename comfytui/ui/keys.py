@@ -62,6 +62,14 @@ DASHBOARD_BINDINGS = [
         tooltip="Open a workflow, or switch to an open one",
     ),
     Binding(
+        "e",
+        "recall",
+        "Edit",
+        show=False,
+        id="recall",
+        tooltip="Fill the form with what the selected job was made of",
+    ),
+    Binding(
         "ctrl+z",
         "undo_form",
         "Undo form",

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from comfytui.workflow.field_keys import node_key
-from comfytui.workflow.fields import FieldKey, FieldValue
+from comfytui.workflow.annotations import restore_templates
+from comfytui.workflow.field_keys import FieldKey, FieldValue, node_key
 from comfytui.workflow.graph import Graph, Workflow, apply_values, read_values
-from comfytui.workflow.nodes import Node, nodes_of
+from comfytui.workflow.nodes import NODE_SWITCH, Node, nodes_of
 
 
 def same_shape(graph: object, other: object) -> bool:
@@ -29,23 +29,40 @@ def recalled_values(
     Returns:
         The values that differ by their keys, or None if values that the form can set are not all that differs.
     """
-    if not workflow.graph or not same_shape(graph, workflow.graph):
+    graph = restore_templates(graph)
+    off = _switched_off(graph, workflow)
+    base = _without_nodes(workflow, off)
+    if not base.graph or not same_shape(graph, base.graph):
         return None
-    own = read_values(workflow)
+    own = read_values(base)
     try:
-        read = read_values(replace(workflow, graph=graph))
+        read = read_values(replace(base, graph=graph))
     except (KeyError, TypeError):  # a part of a value that the other graph does not have
         return None
-    values = {key: value for key, value in read.items() if _differs(value, own[key])}
-    rest = dict(_differences(apply_values(workflow, values), graph))
-    in_fields = {(slot.node_id, slot.input_name) for slots in workflow.fields.values() for slot in slots}
-    if not in_fields.isdisjoint(rest):
+    fields = {key: value for key, value in read.items() if _differs(value, own[key])}
+    others = dict(_differences(apply_values(base, fields), graph))
+    in_fields = {(slot.node_id, slot.input_name) for slots in base.fields.values() for slot in slots}
+    if not in_fields.isdisjoint(others):
         return None  # a field of several slots, which have different values there
-    values |= {node_key(*place): value for place, (_, value) in rest.items()}
-    is_possible = all(_same_kind(*pair) for pair in rest.values()) and all(
-        _same_kind(values[key], own[key]) for key in values.keys() & own.keys()
-    )
-    return values if is_possible and all(map(can_set, values)) else None
+    pairs = [*((value, own[key]) for key, value in fields.items()), *others.values()]
+    values = {**off, **fields, **{node_key(*place): value for place, (_, value) in others.items()}}
+    return values if all(_same_kind(*pair) for pair in pairs) and all(map(can_set, values)) else None
+
+
+def _switched_off(graph: Graph, workflow: Workflow) -> Mapping[FieldKey, FieldValue]:
+    """Return the switches of nodes that a graph does not have, since they were off."""
+    return {
+        key: False
+        for key, slots in workflow.fields.items()
+        if any(slot.input_name == NODE_SWITCH and slot.node_id not in graph for slot in slots)
+    }
+
+
+def _without_nodes(workflow: Workflow, off: Mapping[FieldKey, FieldValue]) -> Workflow:
+    """Return a workflow without the nodes that are switched off, and without their fields."""
+    graph = apply_values(workflow, off)
+    fields = {key: slots for key, slots in workflow.fields.items() if all(slot.node_id in graph for slot in slots)}
+    return replace(workflow, graph=graph, fields=fields)
 
 
 def _same_node(node: Node, other: Node) -> bool:

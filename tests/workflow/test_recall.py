@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comfytui.workflow.fields import Field
-from comfytui.workflow.graph import apply_values, workflow_of
+from comfytui.workflow.graph import apply_values, read_values, workflow_of
+from comfytui.workflow.nodes import value_at
+from comfytui.workflow.prompt_text.rendering import PromptTools, render
 from comfytui.workflow.recall import recalled_values, same_shape, text_of
 from tests.workflow.graphs import stable_diffusion
 
@@ -94,6 +96,23 @@ def test_different_values_in_one_field_are_another_workflow() -> None:
         one = copy.deepcopy(dict(workflow.graph))
         one[slot.node_id]["inputs"][slot.input_name] = 3.5
         assert recalled_values(one, workflow, any_key) is None
+
+
+def test_the_template_of_a_text_is_recalled() -> None:
+    workflow = workflow_of("fox", GRAPH)
+    values = {**read_values(workflow), Field.PROMPT: "a {red|blue} fox", Field.STEPS: 9}
+    graph = render(workflow, values, 5, PromptTools(), {Field.STEPS: 9})
+    assert "{" not in str(value_at(graph, workflow.fields[Field.PROMPT][0]))
+    assert recalled_values(graph, workflow, any_key) == {Field.PROMPT: "a {red|blue} fox", Field.STEPS: 9}
+
+
+def test_a_lora_that_was_off_is_switched_off() -> None:
+    workflow = workflow_of("loras", stable_diffusion.controlled())
+    key = next(key for key in workflow.fields if key.startswith(Field.LORA_ON))
+    graph = apply_values(workflow, {key: False, Field.STEPS: 9})
+    assert len(graph) < len(workflow.graph)
+    assert recalled_values(graph, workflow, any_key) == {key: False, Field.STEPS: 9}
+    assert recalled_values(graph, workflow, lambda each: each != key) is None
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Actions on the selected job and its batch: show, save, cancel."""
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from typing import TypeVar
@@ -22,10 +23,16 @@ LOST_DELAY = 1.0
 
 
 class JobActions:
-    """Acts on jobs in the queue, and reports those that are lost."""
+    """Acts on jobs in the queue, and reports those that are lost.
 
-    def __init__(self, context: DashboardContext) -> None:
+    Args:
+        context: What the dashboard shares.
+        recall: Fills the form with what a job was made of.
+    """
+
+    def __init__(self, context: DashboardContext, recall: Callable[[Job], None]) -> None:
         self._context = context
+        self._recall = recall
         self._lost: list[Job] = []
 
     def cancel(self) -> None:
@@ -77,7 +84,7 @@ class JobActions:
         """Show the selected job on a screen of its own."""
         context = self._context
         if job := context.panel.selected_job():
-            screen = JobScreen(context.service, context.state, job.prompt_id, context.options.output)
+            screen = JobScreen(context.service, context.state, job.prompt_id, context.options.output, self._recall)
             context.screen.app.push_screen(screen)
 
     def update_job_screens(self) -> None:

@@ -10,9 +10,10 @@ from comfytui.presentation.questions import resend_answers, resend_question
 from comfytui.service.submission.batch import batch_request
 from comfytui.service.submission.batch_builder import preview_method
 from comfytui.session.model import Job, JobStatus
-from comfytui.session.selectors import batch_of, lost_jobs
+from comfytui.session.selectors import lost_jobs
 from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.dashboard.form_actions import FormActions
+from comfytui.ui.dashboard.job_graphs import graph_for, title_of
 from comfytui.ui.widgets.footer import should_resend
 from comfytui.workflow.graph import Graph
 from comfytui.workflow.parameters import parameters_of
@@ -59,20 +60,14 @@ class RetryActions:
     async def _make_again(self, job: Job, *, new_seed: bool) -> None:
         """Submit the graph of a job as a batch of one image, or notify the user if it is not available."""
         context = self._context
-        try:
-            graph = await asyncio.wrap_future(context.service.graph_of(job.prompt_id))
-        except ComfyError as error:
-            context.notify(f"This job cannot be made again: its workflow is only on the server. {error}", "error")
-            return
+        graph = await graph_for(context, job, "This job cannot be made again")
         if graph is None:
-            context.notify("This job cannot be made again: neither comfytui nor the server has its workflow.", "error")
             return
         new_graph = reseed(graph, SystemRandom()) if new_seed else graph
         if new_graph is None:
             context.notify("This workflow has no seed to change: r makes the job again as it is.", "warning")
             return
-        batch = batch_of(context.state, job)
-        title = job.parameters.prompt or (batch.title if batch else "")
+        title = title_of(context, job)
         self._form_actions.send(batch_request(title, [new_graph], preview_method(previews=context.previews)))
         context.notify(_queued_again(new_graph, new_seed=new_seed))
 

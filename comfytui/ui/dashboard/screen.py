@@ -22,6 +22,7 @@ from comfytui.ui.dashboard.form_actions import FormActions
 from comfytui.ui.dashboard.job_actions import JobActions
 from comfytui.ui.dashboard.now_images import NowImages
 from comfytui.ui.dashboard.pages import BREAKPOINTS, PageSwitcher, layout_of
+from comfytui.ui.dashboard.recall_actions import RecallActions
 from comfytui.ui.dashboard.retry_actions import RetryActions
 from comfytui.ui.dashboard.workflow_actions import WorkflowActions
 from comfytui.ui.form.form import PromptForm
@@ -63,7 +64,8 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
         self._form_actions = FormActions(context, self._connection, self._pages)
         self.workflows = WorkflowActions(context, self._form_actions.follow_form)
         """The open workflows and the form that shows one of them."""
-        self._job_actions = JobActions(context)
+        self._recall_actions = RecallActions(context, self.workflows, self._pages)
+        self._job_actions = JobActions(context, self._recall_actions.recall)
         self._retry_actions = RetryActions(context, self._form_actions)
         self._images = NowImages(context)
         self._mailbox = service.subscribe(lambda: self.post_message(NotificationsPending()))
@@ -239,6 +241,10 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
     def action_again_new_seed(self) -> None:
         """Make the selected job again with new seeds."""
         self._retry_actions.retry_with_new_seed()
+
+    def action_recall(self) -> None:
+        """Fill the form with what the selected job was made of."""
+        self._recall_actions.recall_selected()
 
     def action_previews(self) -> None:
         """Switch images in the *Now* panel on or off."""

@@ -8,6 +8,7 @@ from textual.widgets import Input, TextArea
 
 from comfytui.ui.form.controls import Choice
 from comfytui.ui.widgets.text import Line
+from comfytui.workflow.field_keys import is_node_key
 from comfytui.workflow.fields import Field, FieldKey, FieldValue, field_of
 from comfytui.workflow.seeds import SeedMode
 
@@ -30,7 +31,7 @@ _SHOWN_FIELDS = frozenset({*TEXT_FIELDS, *(field for _, fields in ROWS for field
 
 def is_shown(key: FieldKey) -> bool:
     """Return whether a field has a row."""
-    return key in _SHOWN_FIELDS or field_of(key) is Field.SEED
+    return not is_node_key(key) and (key in _SHOWN_FIELDS or field_of(key) is Field.SEED)
 
 
 def text_area(field: Field, text: str) -> TextArea:

@@ -1,5 +1,6 @@
 """The job screen: the images of a job with its prompt and parameters, or its state if it has none."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
@@ -18,6 +19,7 @@ from comfytui.comfy.protocol.media_types import Media, media_of
 from comfytui.presentation.formatting import parameters_line
 from comfytui.sanitize import sanitize
 from comfytui.service.thread import ServiceThread
+from comfytui.session.model import Job
 from comfytui.session.selectors import batch_of
 from comfytui.session.state import SessionState
 from comfytui.ui.downloads import fetch_for_display, start_saving
@@ -38,11 +40,13 @@ class JobScreen(Screen[None]):
         state: The session state at the start; `follow` takes newer ones.
         prompt_id: The job to begin with.
         folder: Where files are saved.
+        recall: Fills the form with what a job was made of.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,q", "app.pop_screen", "Back", key_display="esc", id="job-back"),
         Binding("s", "save", "Save", id="job-save", tooltip="Save all files of this job"),
+        Binding("e", "recall", "Edit", id="job-recall", tooltip="Fill the form with what this job was made of"),
         Binding("left,h", "turn(-1)", "Previous", key_display="←", id="job-previous"),
         Binding("right,l", "turn(1)", "Next", key_display="→", id="job-next"),
         Binding("down,j", "scroll_text(1)", "Scroll", key_display="↑↓", id="job-down", tooltip="Scroll the text"),
@@ -54,11 +58,19 @@ class JobScreen(Screen[None]):
         Binding("question_mark", "help", "Help", key_display="?", id="job-help", tooltip="Show all keys"),
     ]
 
-    def __init__(self, service: ServiceThread, state: SessionState, prompt_id: str, folder: Path) -> None:
+    def __init__(
+        self,
+        service: ServiceThread,
+        state: SessionState,
+        prompt_id: str,
+        folder: Path,
+        recall: Callable[[Job], None],
+    ) -> None:
         super().__init__()
         self._service = service
         self._state = state
         self._folder = folder
+        self._recall = recall
         self._pages = pages_of(state, prompt_id)
         self._index = next((at for at, page in enumerate(self._pages) if page.job.prompt_id == prompt_id), 0)
         self._shown: tuple[str, Output | None] = ("", None)
@@ -142,6 +154,12 @@ class JobScreen(Screen[None]):
     def action_save(self) -> None:
         """Save all files of this job."""
         start_saving(self.app, self._service, self._page.job, self._folder)
+
+    def action_recall(self) -> None:
+        """Go back to the form, and fill it with what this job was made of."""
+        job = self._page.job
+        self.app.pop_screen()
+        self._recall(job)
 
     def action_help(self) -> None:
         """Show all keys."""

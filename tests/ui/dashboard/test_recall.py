@@ -1,0 +1,131 @@
+"""The key `e`: the form shows what a job was made of, as values of an open workflow or as a workflow of its own."""
+
+from typing import Any
+from uuid import uuid4
+
+from textual.widgets import Input, Select, TextArea
+
+from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.server import Server
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
+from comfytui.ui.dashboard.screen import Dashboard
+from tests.fake_backend import FakeBackend
+from tests.sim.graphs import text_to_image, two_seeds
+from tests.ui.screen import Screen, screen
+
+QUICK = SimConfig(steps_per_second=0, load_seconds=0)
+FAILING = SimConfig(steps_per_second=0, load_seconds=0, fail_step=1)
+
+
+def dashboard_of(it: Screen) -> Dashboard:
+    dashboard = it.app.screen_stack[1]
+    assert isinstance(dashboard, Dashboard)
+    return dashboard
+
+
+def form_texts(it: Screen, *fields: str) -> list[str]:
+    form = dashboard_of(it).context.form
+    return [form.texts()[field] for field in fields]
+
+
+def controls(it: Screen) -> dict[str, Any]:
+    return {each.id or "": each for each in dashboard_of(it).context.form.query("TextArea, Input, Select")}
+
+
+async def test_a_job_of_the_open_workflow_fills_its_form_and_can_be_made_again() -> None:
+    backend = FakeBackend()
+    async with screen(backend) as it:
+        await it.shows("live")
+        await it.generate("a red fox", steps="7", images="2")
+        await it.shows("2 of 2 done")
+        sent = backend.submitted[1]["prompt"]
+        await it.write("prompt", "something else")
+        await it.write("steps", "30")
+        await it.press("escape", "home", "e")
+        await it.shows("The form shows what this job was made of")
+        wanted = [sent["6"]["inputs"]["text"], "7", str(sent["3"]["inputs"]["seed"]), "fixed", "1"]
+        assert form_texts(it, "prompt", "steps", "seed", "seed-mode", "images") == wanted
+        assert isinstance(it.app.focused, TextArea | Input | Select)
+        await it.press("f5")
+        await it.until(lambda: len(backend.submitted) == 3, "the job once more")
+        assert backend.submitted[2]["prompt"] == sent
+
+
+async def test_undo_puts_back_what_was_typed() -> None:
+    backend = FakeBackend()
+    async with screen(backend) as it:
+        await it.shows("live")
+        await it.generate("a red fox", images="1")
+        await it.shows("1 of 1 done")
+        await it.write("prompt", "something else")
+        await it.write("steps", "3x")
+        await it.press("escape", "home", "e")
+        await it.until(lambda: form_texts(it, "prompt") == ["a red fox"], "the prompt")
+        await it.press("ctrl+z")
+        await it.until(lambda: form_texts(it, "prompt", "steps") == ["something else", "3x"], "the form before it")
+
+
+async def test_another_clients_job_is_opened_as_a_workflow_of_its_own() -> None:
+    async with SimServer(QUICK) as sim, screen(sim.url, (120, 40)) as it:
+        await it.shows("live")
+        async with ComfyClient(Server.from_url(sim.url)) as client:
+            await client.submit(two_seeds(), prompt_id=str(uuid4()), client_id="they", tag={})
+            await it.until(lambda: sim.queue.history, "its end")
+        await it.press("escape", "ctrl+r")
+        await it.shows("✓ they")
+        await it.press("home", "e")
+        await it.shows("2/2 · ")
+        assert "seed-2" in controls(it)
+        await it.press("ctrl+z")
+        await it.shows("Prompt · txt2img")
+
+
+async def test_a_job_is_recalled_from_its_image() -> None:
+    backend = FakeBackend()
+    async with screen(backend, (80, 24)) as it:
+        await it.shows("live")
+        await it.generate("a red fox", images="1")
+        await it.shows("1 of 1 done")
+        await it.write("prompt", "something else")
+        await it.press("escape", "home", "enter")
+        await it.shows("Edit")
+        await it.press("e")
+        await it.until(lambda: form_texts(it, "prompt") == ["a red fox"], "the prompt")
+        assert it.app.screen is dashboard_of(it)
+        await it.shows("Negative")
+
+
+async def test_a_job_that_only_its_image_remembers_is_recalled() -> None:
+    async with SimServer(QUICK) as sim, screen(sim.url, (120, 40)) as it:
+        await it.shows("live")
+        async with ComfyClient(Server.from_url(sim.url)) as client:
+            await client.submit(two_seeds(), prompt_id=str(uuid4()), client_id="they", tag={})
+            await it.until(lambda: sim.queue.history, "its end")
+        await it.press("escape", "ctrl+r")
+        await it.shows("✓ they")
+        sim.queue.history.clear()
+        await it.press("home", "e")
+        await it.shows("2/2 · ")
+
+
+async def test_a_job_whose_graph_is_gone_leaves_the_form_as_it_is() -> None:
+    async with SimServer(FAILING) as sim, screen(sim.url, (120, 40)) as it:
+        await it.shows("live")
+        async with ComfyClient(Server.from_url(sim.url)) as client:
+            await client.submit(text_to_image(seed=1), prompt_id=str(uuid4()), client_id="they", tag={})
+            await it.until(lambda: sim.queue.history, "its end")
+        await it.write("prompt", "mine")
+        await it.press("escape", "ctrl+r")
+        await it.shows("✗ they")
+        sim.queue.history.clear()
+        await it.press("home", "e")
+        await it.shows("neither comfytui nor")
+        assert form_texts(it, "prompt") == ["mine"]
+
+
+async def test_without_a_job_there_is_nothing_to_recall() -> None:
+    async with screen(FakeBackend()) as it:
+        await it.shows("live")
+        await it.press("escape", "e")
+        await it.shows("Select a job first.")
