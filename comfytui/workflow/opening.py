@@ -21,11 +21,11 @@ PIPE_SECONDS: Final = 20.0
 """How long a pipe may take until it ends."""
 _PIECE: Final = 2**20
 _WINDOWS_PATH: Final = re.compile(r"[A-Za-z]:[\\/]|\\\\")
-_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_URL: Final = re.compile(r"(https?|ftp|file):/", re.IGNORECASE)  # a path has no double slash
 
 
 @contextmanager
-def open_file(path: Path, quoted: str, pipe_seconds: float = PIPE_SECONDS) -> Iterator[tuple[BinaryIO, int]]:
+def open_file(path: Path, quoted: str, *, pipe_seconds: float = PIPE_SECONDS) -> Iterator[tuple[BinaryIO, int]]:
     """Open a file for reading and seeking; a pipe is read to its end first.
 
     Args:
@@ -48,8 +48,6 @@ def open_file(path: Path, quoted: str, pipe_seconds: float = PIPE_SECONDS) -> It
                 yield file, os.fstat(file.fileno()).st_size
     except OSError as error:
         raise _unreadable(error, path, quoted) from None
-    except ValueError as error:  # a null byte in the path
-        raise WorkflowError(f"{quoted} cannot be read ({sanitize(str(error))}): give another file.") from None
 
 
 def read_text(file: BinaryIO, size: int, quoted: str) -> bytes:
@@ -75,7 +73,10 @@ def read_text(file: BinaryIO, size: int, quoted: str) -> bytes:
 
 
 def _opened(path: Path, quoted: str) -> io.FileIO:
-    mode = path.stat().st_mode
+    try:
+        mode = path.stat().st_mode
+    except ValueError as error:  # a null byte in the path
+        raise WorkflowError(f"{quoted} cannot be read ({sanitize(str(error))}): give another file.") from None
     if stat.S_ISDIR(mode):
         raise WorkflowError(f"{quoted} is a directory: give a workflow file inside it.")
     if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
@@ -93,9 +94,9 @@ def _read_pipe(pipe: io.FileIO, quoted: str, seconds: float) -> bytes:
     content = bytearray()
     while poll.poll(max(0, deadline - time.monotonic()) * 1_000):
         piece = pipe.read(_PIECE)
-        if not piece:
+        if piece == b"":
             return bytes(content)
-        content += piece
+        content += piece or b""
         if len(content) > MAX_TEXT_BYTES:
             raise _too_large(quoted)
     raise WorkflowError(f"{quoted} is a pipe that did not end within {seconds:g} seconds: give a file.")
