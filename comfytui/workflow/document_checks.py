@@ -7,7 +7,7 @@ from typing import Any
 from comfytui.sanitize import sanitize
 from comfytui.workflow.errors import WorkflowError
 from comfytui.workflow.graph import Graph, is_too_deep
-from comfytui.workflow.json_text import EXPORT, too_deep
+from comfytui.workflow.json_text import SAVE_AGAIN, too_deep
 from comfytui.workflow.nodes import NODE_KEYS
 
 
@@ -56,7 +56,7 @@ def _node(node_id: str, node: Any, described: str) -> dict[str, Any]:
             return {key: node[key] for key in NODE_KEYS if key in node}
         case {"class_type": _} | {"inputs": _}:
             place = sanitize(node_id, 40)
-            raise WorkflowError(f"{described} is damaged, its node '{place}' lacks a class or inputs: {EXPORT} again.")
+            raise WorkflowError(f"{described} is damaged, its node '{place}' lacks a class or inputs: {SAVE_AGAIN}.")
         case _:
             raise not_a_workflow(described)
 
@@ -67,7 +67,7 @@ def _empty(described: str) -> WorkflowError:
 
 def not_a_workflow(described: str) -> WorkflowError:
     """Return the error of JSON that is something else."""
-    return WorkflowError(f"{described} is JSON, but not a workflow: if you expected one, {EXPORT}.")
+    return WorkflowError(f"{described} is JSON, but not a workflow: if you expected one, {SAVE_AGAIN}.")
 
 
 def check_sendable(graph: Graph, described: str) -> None:
@@ -80,7 +80,7 @@ def check_sendable(graph: Graph, described: str) -> None:
         json.dumps(graph, allow_nan=False, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise WorkflowError(
-            f"{described} has a text with a broken character: correct the text, or {EXPORT} again."
+            f"{described} has a text with a broken character: correct the text, or {SAVE_AGAIN}."
         ) from None
     except ValueError:
         raise WorkflowError(

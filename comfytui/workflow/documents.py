@@ -12,7 +12,7 @@ from comfytui.workflow.document_checks import checked_editor, checked_graph, not
 from comfytui.workflow.errors import WorkflowError
 from comfytui.workflow.file_kinds import other_kind
 from comfytui.workflow.graph import Graph, Workflow, workflow_of
-from comfytui.workflow.json_text import EXPORT, parse_json
+from comfytui.workflow.json_text import SAVE_AGAIN, parse_json
 from comfytui.workflow.media.metadata import HEAD, MediaFormat, find_texts, media_format
 from comfytui.workflow.media.reader import MediaError, MediaReader
 from comfytui.workflow.media.text import COMMENT, PROMPT, WORKFLOW
@@ -117,7 +117,9 @@ def _quoted(path: str | Path) -> str:
 
 def _only_graph(document: WorkflowDocument, described: str) -> Graph:
     if document.graph is None:
-        raise WorkflowError(f"{described} is in the format of ComfyUI's editor: {EXPORT}.")
+        raise WorkflowError(
+            f"{described} is in the format of ComfyUI's editor: {SAVE_AGAIN} with Workflow > Export (API)."
+        )
     return document.graph
 
 

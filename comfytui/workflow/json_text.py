@@ -7,7 +7,7 @@ from comfytui.workflow.errors import WorkflowError
 
 MAX_VALUES: Final = 1_000_000
 """Commas and opening brackets of one text, which has at most as many values; large workflows have 10,000 of them."""
-EXPORT: Final = "open it in ComfyUI and save it with Workflow > Export (API)"
+SAVE_AGAIN: Final = "open it in ComfyUI and save it again"
 """What to do with a workflow that cannot be used as it is."""
 
 
@@ -34,18 +34,18 @@ def parse_json(text: bytes, described: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise WorkflowError(f"{described} is not JSON (see {place}): if it is a workflow, {EXPORT}.") from None
+        raise WorkflowError(f"{described} is not JSON (see {place}): if it is a workflow, {SAVE_AGAIN}.") from None
     except UnicodeDecodeError:
-        raise WorkflowError(f"{described} is not UTF-8 text: if it is a workflow, {EXPORT}.") from None
+        raise WorkflowError(f"{described} is not UTF-8 text: if it is a workflow, {SAVE_AGAIN}.") from None
     except ValueError:
-        raise WorkflowError(f"{described} has a number that is too long: correct it, or {EXPORT} again.") from None
+        raise WorkflowError(f"{described} has a number that is too long: correct it, or {SAVE_AGAIN}.") from None
     except RecursionError:
         raise too_deep(described) from None
 
 
 def too_deep(described: str) -> WorkflowError:
     """Return the error of a document that is nested too deeply."""
-    return WorkflowError(f"{described} is nested too deeply for a workflow: {EXPORT}.")
+    return WorkflowError(f"{described} is nested too deeply for a workflow: {SAVE_AGAIN}.")
 
 
 def too_many_values(described: str) -> WorkflowError:
