@@ -19,7 +19,7 @@ from comfytui.cli.server_options import ServerArguments, resolve_server, server_
     "settings",
     metavar="FIELD=VALUE",
     multiple=True,
-    help="Value of a field, as in steps=30 or steps=20,30; repeatable.",
+    help="Value of a field or input: steps=30, steps=20,30, 3.denoise=0.5; repeatable.",
 )
 @click.option("--no-variations", is_flag=True, help="Send the prompt as it is: no {a|b}, __name__ and <lora:…>.")
 @click.option("-n", "--images", metavar="COUNT", type=int, default=1, show_default=True, help="How many images.")

@@ -69,7 +69,7 @@ def _input_of(workflow: Workflow, node: Node, key: FieldKey, name: str, spec: In
     if spec is not None and slot is not None:
         return NodeInput(key, slot, spec, default_of(spec))
     close = get_close_matches(key, present, 1)
-    hint = f"did you mean {_shown(close[0])}?" if close else f"{_named([*present], 'inputs')}."
+    hint = f"the nearest name is {_shown(close[0])}." if close else f"{_named([*present], 'inputs')}."
     class_type = sanitize(node.class_type, 40)
     raise FieldError(
         _shown(key), f"Node '{_shown(node.id)}' ({class_type}) has no input '{_shown(name)}' to set: {hint}"

@@ -62,10 +62,11 @@ def classes_of(graph: object) -> Mapping[str, str]:
 
 def seed_labels(workflow: Workflow) -> Mapping[FieldKey, str]:
     """Return the label of each seed, such as `#3 Hires pass`: the id of its node, and the node's title or class."""
-    return {key: _node_label(workflow, workflow.fields[key][0]) for key in seed_keys(workflow.fields)}
+    return {key: node_label(workflow, workflow.fields[key][0]) for key in seed_keys(workflow.fields)}
 
 
-def _node_label(workflow: Workflow, slot: Slot) -> str:
+def node_label(workflow: Workflow, slot: Slot) -> str:
+    """Return the label of a slot's node: its id, and its title or class."""
     match workflow.graph[slot.node_id]:
         case {"_meta": {"title": str() as title}} if sanitize(title):
             name = title

@@ -23,7 +23,7 @@ from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.errors import WorkflowError
 from comfytui.workflow.fields import FieldKey
 from comfytui.workflow.graph import Workflow, read_values, workflow_of
-from comfytui.workflow.input_specs import InputSpec
+from comfytui.workflow.input_specs import Choices, InputSpec
 from comfytui.workflow.parameters import parameters_of
 from comfytui.workflow.prompt_text.rendering import PromptTools
 from comfytui.workflow.seeds import SeedMode
@@ -257,6 +257,88 @@ def nested(depth: int) -> object:
 def test_what_is_no_workflow_is_refused(document: object) -> None:
     with pytest.raises(WorkflowError, match=r"^The workflow "):
         workflow_from_json(document)
+
+
+CODEC = ["COMBO", {"options": ["h264", "av1"]}]
+FORMAT = InputSpec(
+    "choice",
+    options=("auto", "mp4"),
+    branches=["COMFY_DYNAMICCOMBO_V3", {"options": [{"key": "mp4", "inputs": {"required": {"codec": CODEC}}}]}],
+)
+NODE_SPECS: Mapping[FieldKey, InputSpec] = {
+    **SPECS,
+    "3.steps": InputSpec("int", minimum=1, maximum=50),
+    "9.lossless": InputSpec("bool", switch_labels=("lossy", "lossless")),
+    "9.colour": InputSpec("colour"),
+    "9.format": FORMAT,
+    "9.format.codec": InputSpec("choice", options=("h264", "av1")),
+    "9.factor": InputSpec("choice", options=Choices([2, 4])),
+}
+
+
+@pytest.mark.parametrize(
+    ("values", "inputs"),
+    [
+        ({"3.steps": "30"}, {"3.steps": 30}),
+        ({"steps": 10, "3.steps": 30}, {"3.steps": 30}),
+        ({"3.denoise": "0,5"}, {"3.denoise": 0.5}),
+        ({"6.text": "an owl, 3"}, {"6.text": "an owl, 3"}),
+        ({"9.lossless": "on"}, {"9.lossless": True}),
+        ({"9.lossless": False}, {"9.lossless": False}),
+        ({"9.colour": "#F80"}, {"9.colour": "#ff8800"}),
+        ({"9.factor": "4"}, {"9.factor": 4}),
+        ({"9.format": "mp4"}, {"9.format": "mp4", "9.format.codec": "h264"}),
+        ({"9.format.codec": "av1", "9.format": "mp4"}, {"9.format": "mp4", "9.format.codec": "av1"}),
+    ],
+)
+def test_values_set_single_inputs_of_nodes(values: Mapping[str, object], inputs: Mapping[str, object]) -> None:
+    graph = batch_of(request(values), NODE_SPECS).graphs[0]
+    for key, wanted in inputs.items():
+        node_id, name = key.split(".", 1)
+        value = graph[node_id]["inputs"][name]
+        assert (value, type(value)) == (wanted, type(wanted))
+
+
+def test_an_input_of_a_node_may_have_several_values() -> None:
+    batch = batch_of(replace(request({"3.steps": "10,20"}), axes=True), NODE_SPECS)
+    assert [graph["3"]["inputs"]["steps"] for graph in batch.graphs] == [10, 20]
+
+
+@pytest.mark.parametrize(
+    ("key", "given", "words"),
+    [
+        ("99.steps", 1, "The workflow has no node '99': its nodes are 3, 4, 5, 6, 7, 8, 9."),
+        ("3.model", 1, "'3.model' is linked to node '4': a value would have no effect."),
+        ("3.stepz", 1, "Node '3' (KSampler) has no input 'stepz' to set: the nearest name is 3.steps."),
+        ("8.x", 1, "Node '8' (VAEDecode) has no input 'x' to set: there are no inputs."),
+        ("3.steps", "many", "3.steps must be a whole number from 1 to 50."),
+        ("3.cfg", "x", "3.cfg must be a number."),
+        ("9.lossless", "2", "9.lossless must be lossless or lossy."),
+        ("9.lossless", 1, "9.lossless must be lossless or lossy."),
+        ("9.colour", "red", "9.colour must be a colour such as #ff8800."),
+        ("9.format", "avi", "9.format 'avi' is not on the server: choose one that is, such as auto, mp4."),
+        ("\x1b[31m.x", 1, "The workflow has no node ''"),
+    ],
+)
+def test_inputs_of_nodes_that_cannot_be_set_are_named(key: str, given: object, words: str) -> None:
+    assert error_of(request({key: given}), NODE_SPECS).message.startswith(words)
+
+
+def test_a_lora_is_set_and_switched_off() -> None:
+    workflow = workflow_from_json(stable_diffusion.controlled())
+    values = {"lora_on": "off", "lora-2": "fast", "lora_strength-2": "0,5"}
+    graph = batch_of(GenerateRequest(workflow, values), {}).graphs[0]
+    assert "12:20" not in graph
+    assert graph["12:21"]["inputs"] == {"model": ["4", 0], "lora_name": "fast", "strength_model": 0.5}
+    refused = error_of(GenerateRequest(workflow, {"lora_on-2": "maybe"}), {})
+    assert refused.message == "LoRA on-2 must be on or off."
+
+
+async def test_the_server_says_what_inputs_of_nodes_take() -> None:
+    async with SimServer(SimConfig()) as sim, watching(Server.from_url(sim.url)) as watcher:
+        await watcher.live()
+        specs = await server_specs(watcher.service, txt2img(), {"3.steps": "1", "99.steps": 1, "3.model": 1})
+    assert (specs["3.steps"].maximum, "99.steps" in specs, "3.model" in specs) == (10_000, False, False)
 
 
 async def test_the_server_says_what_fields_take() -> None:

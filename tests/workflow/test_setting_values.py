@@ -11,6 +11,7 @@ import pytest
 
 from comfytui.workflow import parameters
 from comfytui.workflow.builtin import txt2img
+from comfytui.workflow.field_labels import field_labels
 from comfytui.workflow.fields import DISPLAYED_FIELDS, Field, seed_key
 from comfytui.workflow.graph import apply_values, classes_of, read_values, seed_labels, seed_warning, workflow_of
 from comfytui.workflow.parameters import GraphReader, parameters_of
@@ -219,6 +220,23 @@ def test_seeds_are_labelled_by_their_nodes() -> None:
     graph = stable_diffusion.hires()
     graph["1"]["_meta"] = {"title": "Hires\x1b[2J pass"}
     assert seed_labels(workflow_of("hires", graph)) == {"seed": "#3 KSampler", "seed-2": "#1 Hires pass"}
+
+
+def test_fields_are_labelled_with_their_nodes_where_there_are_several() -> None:
+    graph = stable_diffusion.hires()
+    graph["1"]["_meta"] = {"title": "Hires\x1b[2J pass"}
+    labels = field_labels(workflow_of("hires", graph))
+    assert (labels["cfg"], labels["model"]) == ("CFG", "Model")
+    assert (labels["steps"], labels["steps-2"]) == ("Steps of #3 KSampler", "Steps of #1 Hires pass")
+
+
+def test_a_whole_number_stays_an_integer_where_the_graph_has_one() -> None:
+    graph = stable_diffusion.sd15()
+    graph["3"]["inputs"]["cfg"] = 8
+    workflow = workflow_of("any", graph)
+    for value, sent in ((7.0, 7), (7.5, 7.5)):
+        cfg = apply_values(workflow, {Field.CFG: value})["3"]["inputs"]["cfg"]
+        assert (cfg, type(cfg)) == (sent, type(sent))
 
 
 def test_memory_for_unrelated_graphs_is_limited() -> None:

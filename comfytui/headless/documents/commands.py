@@ -17,7 +17,7 @@ class GenerateBody(Document, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     workflow: dict[str, Any] | None = None
     """ComfyUI's API format, or its editor's, which is converted; without it, text to image with any checkpoint."""
     values: dict[str, Any] = msgspec.field(default_factory=dict)
-    """Values by the names of the workflow's fields: `prompt`, `steps`, ..."""
+    """Values by the workflow's fields (`prompt`, `steps`, ...), or by inputs of its nodes (`3.denoise`)."""
     images: Annotated[int, Meta(ge=1, le=MAX_IMAGES)] = 1
     seed_mode: SeedMode | None = None
     """Without it: `random` without a seed; with one, `fixed` for one image and else `increment`."""
