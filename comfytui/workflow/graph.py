@@ -123,7 +123,7 @@ def slot_of_key(graph: Graph, key: FieldKey) -> Slot | None:
     """Return the input of a node that a key names, or None if the graph has no such node, or if the input is linked."""
     node_id, name = split_node_key(key)
     node = nodes_of({node_id: graph.get(node_id)}).get(node_id)
-    if node is None or name in node.links:
+    if node is None or not name or name in node.links:
         return None
     container, _, member = name.partition(".")
     if name not in node.inputs and isinstance(node.inputs.get(container), Mapping):

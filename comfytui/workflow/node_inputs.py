@@ -169,7 +169,7 @@ def _declared(node: Node, declared: Mapping[str, Definition]) -> Iterator[NodeIn
     """Yield the inputs that the class declares as widgets; one that the graph lacks has its default."""
     for name, definition in declared.items():
         spec = read_spec(definition)
-        if spec is None or name in node.links:
+        if spec is None or not name or name in node.links:
             continue
         value = node.inputs[name] if name in node.inputs else default_of(spec)
         if value is None or _is_value(value):

@@ -20,6 +20,7 @@ from comfytui.workflow.fields import (
 )
 from comfytui.workflow.graph import Workflow, apply_values, classes_of, read_values, seed_warning, workflow_of
 from comfytui.workflow.input_specs import InputSpec, input_spec_of, parse_input
+from comfytui.workflow.node_inputs import node_inputs, set_value
 from comfytui.workflow.nodes import Slot, is_integer, is_number, is_text
 from comfytui.workflow.parameters import GenerationParameters, GraphReader, parameters_of
 
@@ -61,6 +62,28 @@ def test_any_json_has_parameters_and_fields(document: Any) -> None:
     assert all(value is None or is_text(value) or is_number(value) for value in values_of(parameters))
     assert isinstance(find_fields(document), Mapping)
     assert all(is_text(class_type) for class_type in classes_of(document).values())
+
+
+DEFINITIONS = st.dictionaries(
+    st.sampled_from(["KSampler", "CLIPTextEncode", "Reroute"]),
+    st.fixed_dictionaries(
+        {"input": st.fixed_dictionaries({"required": st.dictionaries(NAMES, JSON, max_size=4)}) | JSON}
+    )
+    | JSON,
+    max_size=3,
+)
+
+
+@given(JSON | GRAPHS, DEFINITIONS)
+def test_any_json_has_inputs_that_can_be_set_to_what_they_are(document: Any, object_info: Any) -> None:
+    groups = node_inputs(document, object_info)
+    keys = [each.key for group in groups for each in group.inputs]
+    assert len(keys) == len(set(keys))
+    for each in (each for group in groups for each in group.inputs):
+        changed = set_value(document, object_info, each.slot, each.value)
+        inputs = changed[each.slot.node_id]["inputs"]
+        value = inputs[each.slot.input_name]
+        assert (value[each.slot.member] if each.slot.member else value) == each.value
 
 
 def values_of(parameters: GenerationParameters) -> list[object]:
