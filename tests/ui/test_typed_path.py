@@ -15,7 +15,7 @@ from comfytui.ui.typed_path import typed_path
         ("/a/my\\ fox.json", "/a/my fox.json"),
         ("/a/my fox.json", "/a/my fox.json"),
         ("file:///a/my%20fox.json", "/a/my fox.json"),
-        ("'/a/it's.json", "/a/it's.json"),
+        ("'/a/it.json", "/a/it.json"),
         ("~/b.json", str(Path.home() / "b.json")),
         ("~nobody-here/b.json", "~nobody-here/b.json"),
     ],

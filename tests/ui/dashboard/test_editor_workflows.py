@@ -1,11 +1,16 @@
 """Workflows of the editor: the form waits for the server's node definitions, and is filled in when they are there."""
 
+import asyncio
+import json
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from comfytui.cli.dashboard import workflow_to_show
 from comfytui.comfy.errors import ServerError
+from comfytui.comfy.protocol.models import Json
 from comfytui.session.model import JobStatus
 from comfytui.ui.drafts import DraftFolder
 from comfytui.workflow.builtin import txt2img
@@ -44,32 +49,46 @@ async def test_the_form_is_filled_in_when_the_server_has_described_the_nodes() -
         assert backend.submitted[0]["prompt"]["6"]["inputs"]["text"] == "a blue fox"
 
 
-async def test_the_form_says_what_it_waits_for_while_the_server_is_away() -> None:
+def hold_definitions(backend: FakeBackend) -> Event:
+    """Have the server not answer with its definitions until the event is set."""
+    answers, read = Event(), backend.definitions
+
+    async def read_later() -> Mapping[str, Mapping[str, Json]]:
+        while not answers.is_set():  # noqa: ASYNC110 - it is set in another loop
+            await asyncio.sleep(0.01)
+        return await read()
+
+    setattr(backend, "definitions", read_later)  # noqa: B010 - a method to the type checker
+    return answers
+
+
+async def test_the_form_says_what_it_waits_for() -> None:
     backend = FakeBackend()
-    backend.is_up = False
+    answers = hold_definitions(backend)
     async with editor_screen(backend, size=(80, 24)) as it:
         await it.shows(WAITING)
         await it.press("x", "q", "f5")
         await it.shows("There is nothing to queue yet")
         assert it.app.is_running
-        backend.is_up = True
+        answers.set()
         await converted(it)
         await it.press("a")
         assert text_in(it, "prompt").replace("a red fox", "") == "a"
+        assert WAITING not in it.text
 
 
 async def test_a_draft_is_not_lost_while_the_form_waits(tmp_path: Path) -> None:
-    drafts, backend = DraftFolder(tmp_path), FakeBackend()
-    async with editor_screen(backend, drafts=drafts) as it:
+    drafts = DraftFolder(tmp_path)
+    async with editor_screen(FakeBackend(), drafts=drafts) as it:
         await converted(it)
         await it.write("prompt", "mine")
-    backend.is_up = False
+    backend = FakeBackend()
+    hold_definitions(backend)
     async with editor_screen(backend, drafts=drafts) as it:
         await it.shows(WAITING)
         await open_(it, txt2img())
         await open_(it, editor_workflow())
-    backend.is_up = True
-    async with editor_screen(backend, drafts=drafts) as it:
+    async with editor_screen(FakeBackend(), drafts=drafts) as it:
         await converted(it)
         assert text_in(it, "prompt") == "mine"
 
@@ -119,8 +138,6 @@ async def test_a_workflow_that_cannot_be_queued_is_refused_with_the_reason() -> 
 
 
 def test_both_formats_can_be_given_on_the_command_line(tmp_path: Path) -> None:
-    import json
-
     file = tmp_path / "fox.json"
     file.write_text(json.dumps(editor_txt2img()))
     workflow = workflow_to_show(str(file))

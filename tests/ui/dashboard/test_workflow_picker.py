@@ -61,8 +61,10 @@ async def test_it_opens_a_template_of_the_server(size: tuple[int, int]) -> None:
         await it.shows("many flakes")
         assert "\x1b" not in it.text
         await it.press("enter")
-        await it.until(lambda: dashboard_of(it).context.form.query("#prompt"), "the converted template")
-        await it.until(lambda: text_in(it, "prompt") == "a fox in the snow", "its prompt")
+        await it.until(lambda: not isinstance(it.app.screen, PickerScreen), "the dashboard")
+        form = dashboard_of(it).context
+        await it.until(lambda: form.form.workflow.graph and form.form.workflow.editor, "the converted template")
+        assert text_in(it, "prompt") == "a fox in the snow"
         await it.press("!")
         assert "!" in text_in(it, "prompt")
 
