@@ -89,7 +89,7 @@ class WorkflowPicker:
 
 
 def _set_group(shown: FilterList, group: EntryGroup[Target]) -> None:
-    if shown.is_attached:
+    if shown.is_complete:
         shown.set_group(group)
 
 

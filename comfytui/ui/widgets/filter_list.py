@@ -30,6 +30,8 @@ DESCRIBE_DELAY: Final = 0.12
 MAX_DESCRIPTION: Final = 1_000
 """Characters of a description that are shown."""
 ALL: Final = "All"
+PARTS: Final = 4
+"""Tabs, input, list and description."""
 
 Describe = Callable[[Entry[Any]], Awaitable[str]]
 """Returns a text about an entry; it may take its time."""
@@ -140,6 +142,11 @@ class FilterList(Vertical):
             self.call_after_refresh(self._show, self._current)
 
     @property
+    def is_complete(self) -> bool:
+        """Whether all parts of it are there: while it closes, some are gone."""
+        return self.is_attached and len(self.children) == PARTS
+
+    @property
     def highlighted(self) -> Entry[Any] | None:
         """The entry under the cursor."""
         return self.query_one(MatchList).highlighted
@@ -199,7 +206,7 @@ class FilterList(Vertical):
             await asyncio.sleep(0)
             search.step(SLICE)
             if search.done or time.monotonic() >= due:
-                if search is self._search and self.is_attached:
+                if search is self._search and self.is_complete:
                     self._show()
                 due = time.monotonic() + SHOW_INTERVAL
 
@@ -252,7 +259,7 @@ class FilterList(Vertical):
     async def _ask(self, describe: Describe, entry: Entry[Any]) -> None:
         await asyncio.sleep(DESCRIBE_DELAY)
         text = await describe(entry)
-        if self.is_attached and self.highlighted == entry:
+        if self.is_complete and self.highlighted == entry:
             self._show_description(sanitize(text, MAX_DESCRIPTION))
 
     def _show_description(self, text: str) -> None:
