@@ -70,6 +70,16 @@ DASHBOARD_BINDINGS = [
         tooltip="Fill the form with what the selected job was made of",
     ),
     Binding(
+        "f6",
+        "show_prompt",
+        "Prompt",
+        key_display="F6",
+        show=False,
+        priority=True,
+        id="show-prompt",
+        tooltip="Show the prompt as JSON, and what the form changed",
+    ),
+    Binding(
         "ctrl+z",
         "undo_form",
         "Undo form",
@@ -121,7 +131,7 @@ FORM_KEYS = [
     ("enter", "In a line: go to the next field. In a list: open it"),
 ]
 """The form's own keys and what they do, for the help."""
-KEY_NAMES = {"slash": "/", "question_mark": "?", "escape": "esc", "f5": "F5", "f1": "F1"}
+KEY_NAMES = {"slash": "/", "question_mark": "?", "escape": "esc", "f5": "F5", "f1": "F1", "f6": "F6"}
 
 
 def describe(binding: Binding) -> tuple[str, str]:

@@ -18,7 +18,7 @@ from comfytui.ui.dashboard.pages import PageSwitcher
 from comfytui.ui.form.form import PromptForm
 from comfytui.ui.form.values import fields_without_specs, join_labels
 from comfytui.workflow.fields import Field, field_of
-from comfytui.workflow.graph import Workflow
+from comfytui.workflow.graph import Workflow, apply_values
 
 CHOICES_GROUP = "choices"
 """The group of the worker that reads the choices."""
@@ -110,6 +110,15 @@ class FormActions:
             self._context.notify("There is nothing to queue yet: the form says what it waits for.", "warning")
         elif not self._form.submit():
             self._pages.show_form()
+
+    def show_prompt(self) -> None:
+        """Show the prompt that the form makes; what is wrong in the form keeps its values of the workflow."""
+        from comfytui.ui.screens.prompt import PromptScreen  # Imported late: the first paint does not need it.
+
+        workflow, form_values = self._form.workflow, self._form.read() if self._form.workflow.graph else None
+        values = form_values.values if form_values else {}
+        note = "" if form_values else "Something in the form is wrong or not known yet: this is the workflow as it was."
+        self._context.screen.app.push_screen(PromptScreen(workflow, apply_values(workflow, values), note))
 
     def submit(self, event: PromptForm.Submitted) -> None:
         """Submit a batch with the form's values, after confirmation if it is large."""

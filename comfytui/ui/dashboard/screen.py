@@ -210,6 +210,10 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
         """Open a workflow, or switch to an open one."""
         self.workflows.choose(self._pages)
 
+    def action_show_prompt(self) -> None:
+        """Show the prompt as it would be sent."""
+        self._form_actions.show_prompt()
+
     def action_undo_form(self) -> None:
         """Put the form back that the present one replaced."""
         self.workflows.undo()

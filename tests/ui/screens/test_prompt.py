@@ -1,0 +1,45 @@
+"""F6 shows the prompt before it is sent, with what the form changed."""
+
+import pytest
+
+from comfytui.ui.screens.prompt import PromptScreen
+from comfytui.workflow.builtin import txt2img
+from comfytui.workflow.editor.findings import Finding
+from comfytui.workflow.graph import Workflow
+from tests.fake_backend import FakeBackend
+from tests.ui.screen import SIZES, screen
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_it_lists_what_was_changed_in_the_form(size: tuple[int, int]) -> None:
+    backend = FakeBackend()
+    async with screen(backend, size=size) as it:
+        await it.write("prompt", "a [red] fox")
+        await it.write("steps", "30")
+        await it.press("f6")
+        await it.shows("KSampler · steps: 20 → 30")
+        await it.shows('text: "" → a [red] fox')
+        assert '"class_type": "KSampler"' in it.text
+        await it.press("f6")
+        assert not isinstance(it.app.screen, PromptScreen)
+        assert not backend.submitted
+
+
+async def test_a_form_with_a_mistake_can_be_looked_at_too() -> None:
+    async with screen(FakeBackend()) as it:
+        await it.write("steps", "many")
+        await it.press("f6")
+        await it.shows("Something in the form is wrong")
+        await it.press("c")
+        await it.shows("Copied")
+        await it.press("escape")
+        await it.shows("Generate")
+
+
+async def test_it_lists_what_was_found_in_the_workflow() -> None:
+    findings = (Finding("circle", "It contains itself.", None, True), Finding("deprecated", "An old node."))
+    workflow = Workflow("mine", txt2img().graph, txt2img().fields, findings=findings)
+    async with screen(FakeBackend(), workflow=workflow) as it:
+        await it.press("f6")
+        await it.shows("! It contains itself.")
+        await it.shows("- An old node.")

@@ -1,0 +1,49 @@
+"""What a graph changes in another one."""
+
+from comfytui.presentation.prompt_text import changes_text, json_text
+from comfytui.workflow.builtin import txt2img
+from comfytui.workflow.fields import Field
+from comfytui.workflow.graph import Graph, apply_values
+from comfytui.workflow.graph_changes import changed_inputs
+
+
+def lines(before: Graph, after: Graph) -> list[str]:
+    return changes_text(changed_inputs(before, after)).split("\n")
+
+
+def test_changed_inputs_are_listed_with_both_values() -> None:
+    graph = txt2img().graph
+    changed = apply_values(txt2img(), {Field.STEPS: 30, Field.PROMPT: "a red fox"})
+    assert lines(graph, changed) == ["KSampler · steps: 20 → 30", 'CLIPTextEncode · text: "" → a red fox']
+    assert lines(graph, graph) == ["Nothing: this is the workflow as it was opened."]
+
+
+def test_added_and_removed_nodes_are_listed() -> None:
+    graph = dict(txt2img().graph)
+    without = {node_id: node for node_id, node in graph.items() if node_id != "5"}
+    assert "EmptyLatentImage · width: 512 → nothing" in lines(graph, without)
+    assert "EmptyLatentImage · width: nothing → 512" in lines(without, graph)
+
+
+def test_a_switch_is_not_a_number() -> None:
+    def one(value: object) -> Graph:
+        return {"1": {"class_type": "A", "inputs": {"on": value}}}
+
+    assert lines(one(1), one(True)) == ["A · on: 1 → true"]
+
+
+def test_hostile_titles_and_values_are_harmless_and_short() -> None:
+    node = {"class_type": "A", "inputs": {"te\x1bxt": "a"}, "_meta": {"title": "\x1b[31m" + "T" * 500}}
+    changed = {"1": {**node, "inputs": {"te\x1bxt": "\x1b]0;x\x07" + "b" * 5000}}}
+    (line,) = lines({"1": node}, changed)
+    assert "\x1b" not in line
+    assert len(line) < 400
+    assert "\x1b" not in json_text(changed)
+
+
+def test_many_changes_and_long_graphs_are_cut() -> None:
+    graph = {str(index): {"class_type": "A", "inputs": {"x": index}} for index in range(3000)}
+    assert len(lines({}, graph)) == 501
+    shown = json_text(graph).split("\n")
+    assert len(shown) == 5_001
+    assert shown[-1].endswith("more lines")
