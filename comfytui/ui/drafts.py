@@ -55,10 +55,12 @@ class DraftFolder:
 
     @staticmethod
     def _file(folder: Path, workflow: Workflow) -> Path:
-        # What is converted for each server anew has one draft for all of them.
-        made_of = workflow.graph if workflow.editor is None else workflow.editor
-        graph = json.dumps(made_of, sort_keys=True).encode()
-        return folder / "drafts" / f"{hashlib.sha256(graph).hexdigest()[:32]}.json"
+        return folder / "drafts" / f"{hashlib.sha256(identity_of(workflow).encode()).hexdigest()[:32]}.json"
+
+
+def identity_of(workflow: Workflow) -> str:
+    """Return what tells a workflow from others on the disk: one for all servers that it is converted for."""
+    return json.dumps(workflow.graph if workflow.editor is None else workflow.editor, sort_keys=True)
 
 
 NO_DRAFTS = DraftFolder(None)

@@ -70,6 +70,24 @@ DASHBOARD_BINDINGS = [
         tooltip="Fill the form with what the selected job was made of",
     ),
     Binding(
+        "ctrl+s",
+        "presets",
+        "Presets",
+        show=False,
+        id="presets",
+        tooltip="Load, save, rename or delete presets of the form",
+    ),
+    Binding(
+        "f3",
+        "prompt_history",
+        "Prompt history",
+        key_display="F3",
+        show=False,
+        priority=True,
+        id="prompt-history",
+        tooltip="Take a prompt that was used before",
+    ),
+    Binding(
         "f6",
         "show_prompt",
         "Prompt",
@@ -131,7 +149,7 @@ FORM_KEYS = [
     ("enter", "In a line: go to the next field. In a list: open it"),
 ]
 """The form's own keys and what they do, for the help."""
-KEY_NAMES = {"slash": "/", "question_mark": "?", "escape": "esc", "f5": "F5", "f1": "F1", "f6": "F6"}
+KEY_NAMES = {"slash": "/", "question_mark": "?", "escape": "esc", "f5": "F5", "f1": "F1", "f3": "F3", "f6": "F6"}
 
 
 def describe(binding: Binding) -> tuple[str, str]:

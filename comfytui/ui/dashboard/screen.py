@@ -19,6 +19,7 @@ from comfytui.ui import keys
 from comfytui.ui.dashboard.connection_actions import ConnectionActions, ServerNotFound
 from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.dashboard.form_actions import FormActions
+from comfytui.ui.dashboard.form_dialogs import FormDialogs
 from comfytui.ui.dashboard.job_actions import JobActions
 from comfytui.ui.dashboard.now_images import NowImages
 from comfytui.ui.dashboard.pages import BREAKPOINTS, PageSwitcher, layout_of
@@ -65,6 +66,7 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
         self.workflows = WorkflowActions(context, self._form_actions.follow_form)
         """The open workflows and the form that shows one of them."""
         self._recall_actions = RecallActions(context, self.workflows, self._pages)
+        self._dialogs = FormDialogs(context, self.workflows, self._pages)
         self._job_actions = JobActions(context, self._recall_actions.recall)
         self._retry_actions = RetryActions(context, self._form_actions)
         self._images = NowImages(context)
@@ -208,7 +210,15 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
 
     def action_open_workflow(self) -> None:
         """Open a workflow, or switch to an open one."""
-        self.workflows.choose(self._pages)
+        self._dialogs.open_workflow()
+
+    def action_presets(self) -> None:
+        """Load, save, rename or delete presets."""
+        self._dialogs.presets()
+
+    def action_prompt_history(self) -> None:
+        """Take a prompt that was used before."""
+        self._dialogs.prompt_history()
 
     def action_show_prompt(self) -> None:
         """Show the prompt as it would be sent."""

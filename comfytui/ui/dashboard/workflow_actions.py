@@ -12,7 +12,6 @@ from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.dashboard.conversions import Conversions
 from comfytui.ui.dashboard.form_swap import show_exactly, swap_form
 from comfytui.ui.dashboard.open_workflows import MAX_NAME, OpenWorkflow, OpenWorkflows
-from comfytui.ui.dashboard.pages import PageSwitcher
 from comfytui.ui.drafts import FormTexts
 from comfytui.ui.form.form import PromptForm
 from comfytui.workflow.graph import Workflow, seed_warning
@@ -165,12 +164,9 @@ class WorkflowActions:
             text = findings_line(entry.workflow.findings) or ("" if entry.workflow.graph else entry.note)
             self._context.form.show_note(text)
 
-    def choose(self, pages: PageSwitcher) -> None:
-        """Ask which workflow to show."""
-        # Imported late: the first paint does not need it.
-        from comfytui.ui.dashboard.workflow_picker import WorkflowPicker
-
-        self._context.run(WorkflowPicker(self._context, self, pages).choose, "open-workflow")
+    async def fill(self, texts: FormTexts) -> None:
+        """Show other content in the form; ctrl+z puts the old one back. Only in a worker."""
+        await self._show(self.open.shown, texts)
 
     @property
     def can_undo(self) -> bool:

@@ -1,0 +1,36 @@
+"""The dialogs that fill in the form: workflows to open, presets, and prompts that were used."""
+
+from comfytui.ui.dashboard.context import DashboardContext
+from comfytui.ui.dashboard.pages import PageSwitcher
+from comfytui.ui.dashboard.workflow_actions import WorkflowActions
+
+GROUP = "form-dialog"
+"""The group of the workers, of which one runs at a time."""
+
+
+class FormDialogs:
+    """Opens the dialogs; their modules are imported late, since the first paint does not need them."""
+
+    def __init__(self, context: DashboardContext, workflows: WorkflowActions, pages: PageSwitcher) -> None:
+        self._context = context
+        self._workflows = workflows
+        self._pages = pages
+
+    def open_workflow(self) -> None:
+        """Ask which workflow to show."""
+        from comfytui.ui.dashboard.workflow_picker import WorkflowPicker
+
+        self._context.run(WorkflowPicker(self._context, self._workflows, self._pages).choose, GROUP)
+
+    def presets(self) -> None:
+        """Ask what to do with the presets of the workflow that is shown."""
+        from comfytui.ui.dashboard.preset_picker import PresetPicker
+
+        if self._workflows.open.shown.workflow.graph:
+            self._context.run(PresetPicker(self._context, self._workflows).choose, GROUP)
+
+    def prompt_history(self) -> None:
+        """Ask for a prompt that was used before."""
+        from comfytui.ui.dashboard.prompt_history import PromptHistory
+
+        self._context.run(PromptHistory(self._context, self._pages).choose, GROUP)

@@ -1,0 +1,60 @@
+"""The dialog with the prompts that were used: the chosen one replaces the text in the form's prompt."""
+
+import asyncio
+from typing import Final
+
+from textual.widgets import TextArea
+
+from comfytui.presentation.formatting import SETTINGS_SEPARATOR
+from comfytui.service.journal.prompt_history import UsedPrompt
+from comfytui.ui.dashboard.context import DashboardContext
+from comfytui.ui.dashboard.pages import PageSwitcher
+from comfytui.ui.screens.picker import PickerScreen
+from comfytui.ui.widgets.entry_search import Entry, EntryGroup
+from comfytui.ui.widgets.filter_list import FilterList
+from comfytui.workflow.fields import Field
+
+EMPTY: Final = "No prompt was used yet."
+MAX_ABOUT: Final = 1_000
+"""Characters of a prompt below the list."""
+
+
+class PromptHistory:
+    """Lists the prompts that were used, and puts the chosen one into the form."""
+
+    def __init__(self, context: DashboardContext, pages: PageSwitcher) -> None:
+        self._context = context
+        self._pages = pages
+
+    async def choose(self) -> None:
+        """Ask for a prompt and write it into the form; only in a worker."""
+        if not self._context.form.query(f"#{Field.PROMPT}"):
+            self._context.notify("This workflow has no prompt to fill in.", "warning")
+            return
+        reading = EntryGroup[str](note="Reading the prompts…", loading=True)
+        dialog = PickerScreen("Prompts that were used", [reading], load=self._load, describe=_about, empty=EMPTY)
+        entry = await self._context.screen.app.push_screen_wait(dialog)
+        prompts = self._context.form.query(f"#{Field.PROMPT}").results(TextArea)
+        if entry is None or (area := next(iter(prompts), None)) is None:
+            return
+        self._pages.show_form()
+        area.replace(entry.value, area.document.start, area.document.end)  # An edit, which ctrl+z takes back.
+        area.focus()
+
+    async def _load(self, shown: FilterList) -> None:
+        used = await asyncio.wrap_future(self._context.service.used_prompts())
+        if shown.is_complete:
+            shown.set_group(EntryGroup(entries=[Entry(_title(each), each.text, _detail(each)) for each in used]))
+
+
+def _title(used: UsedPrompt) -> str:
+    return " ".join(used.text.split())
+
+
+def _detail(used: UsedPrompt) -> str:
+    seed = "" if used.last_seed is None else f"seed {used.last_seed}"
+    return SETTINGS_SEPARATOR.join(filter(None, (f"{used.images}x", seed, used.best.value)))
+
+
+async def _about(entry: Entry[str]) -> str:
+    return entry.value[:MAX_ABOUT]

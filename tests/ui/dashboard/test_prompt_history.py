@@ -1,0 +1,30 @@
+"""F3 lists the prompts that were used, the last one first."""
+
+from pathlib import Path
+
+from comfytui.session.model import JobStatus
+from tests.fake_backend import FakeBackend
+from tests.ui.dashboard.test_open_workflows import text_in
+from tests.ui.screen import screen
+
+
+async def test_a_used_prompt_comes_back(tmp_path: Path) -> None:
+    async with screen(FakeBackend(), journal=tmp_path) as it:
+        await it.generate("a red fox", images="2")
+        await it.generate("a grey cat", images="1")
+        await it.has_jobs(*[JobStatus.SUCCEEDED] * 3)
+        await it.press("f3")
+        await it.shows("2x")
+        assert it.text.index("a grey cat") < it.text.index("a red fox")
+        await it.press("f", "o", "x", "enter")
+        await it.until(lambda: text_in(it, "prompt") == "a red fox", "the prompt")
+        await it.press("ctrl+z")
+        assert text_in(it, "prompt") == "a grey cat"
+
+
+async def test_it_is_empty_at_first(tmp_path: Path) -> None:
+    async with screen(FakeBackend(), journal=tmp_path, size=(80, 24)) as it:
+        await it.press("f3")
+        await it.shows("No prompt was used yet")
+        await it.press("escape", "a")
+        assert text_in(it, "prompt") == "a"
