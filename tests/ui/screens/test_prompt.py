@@ -19,7 +19,7 @@ async def test_it_lists_what_was_changed_in_the_form(size: tuple[int, int]) -> N
         await it.press("f6")
         await it.shows("KSampler · steps: 20 → 30")
         await it.shows('text: "" → a [red] fox')
-        assert '"class_type": "KSampler"' in it.text
+        assert '    "class_type": "KSampler"' in it.text
         await it.press("f6")
         assert not isinstance(it.app.screen, PromptScreen)
         assert not backend.submitted
