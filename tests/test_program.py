@@ -37,7 +37,7 @@ def test_a_new_user_finds_help_generates_images_and_leaves_no_process_behind(
     columns, rows = size
     demo = ("demo", "--steps-per-second", "40", "--other-clients", "0", "--output", str(tmp_path))
     with terminal(*demo, columns=columns, rows=rows) as it:
-        it.shows("F5 Generate  F1 Help  esc Commands")
+        it.shows("F5 Generate  ctrl+o Open  F1 Help  esc Commands")
         it.send(F1)
         it.shows("next or previous field")
         it.send(ESCAPE)

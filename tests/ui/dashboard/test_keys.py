@@ -134,7 +134,7 @@ async def test_letters_in_form_are_no_commands(size: tuple[int, int]) -> None:
         await it.generate("a lighthouse", images="1", steps="2000")
         await it.until(lambda: server.submitted, "the batch")
         await it.press("escape", "home", "n")
-        shown = ["F5 Generate", "F1 Help", "esc Commands"]
+        shown = ["F5 Generate", "ctrl+o Open", "F1 Help", "esc Commands"]
         for control in ("model", "generate"):
             it.app.screen.query_one(f"#{control}").focus()
             await it.pilot.pause()

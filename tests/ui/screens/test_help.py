@@ -33,7 +33,7 @@ async def help_comes_and_goes(it: Screen, text: str, *, leave: str = "f1", witho
 async def test_f1_opens_help_from_text_field(server: FakeBackend, size: tuple[int, int]) -> None:
     async with screen(server, size) as it:
         await it.shows("live")
-        keys = ["F5 Generate", "F1 Help", "esc Commands"]
+        keys = ["F5 Generate", "ctrl+o Open", "F1 Help", "esc Commands"]
         await it.until(lambda: [key.strip() for key in it.text.splitlines()[-1].split("  ")] == keys, "the footer")
         await it.press(*"fox")
         await help_comes_and_goes(it, "next field")
