@@ -7,7 +7,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from comfytui.comfy.errors import ComfyError, TimedOut, Unreachable
+from comfytui.comfy.errors import ComfyError, Unreachable
 from comfytui.sanitize import sanitize
 from comfytui.ui.dashboard.context import MAX_MESSAGE, DashboardContext
 from comfytui.ui.dashboard.open_workflows import OpenWorkflow
@@ -34,6 +34,7 @@ class Conversions:
 
     def start(self, entry: OpenWorkflow) -> None:
         """Convert a workflow for the server that is there now, else as soon as `start` is called again."""
+        entry.is_due = False
         if entry.source is not None:
             if not entry.workflow.graph:
                 self._note(entry, self._waiting)
@@ -51,8 +52,8 @@ class Conversions:
             classes = await asyncio.to_thread(class_types, entry.source.editor)
             definitions = await asyncio.wrap_future(self._context.service.definitions(classes))
             workflow = await asyncio.to_thread(_converted, entry, definitions.classes)
-        except (Unreachable, TimedOut):
-            return  # It is tried again when the server answers.
+        except Unreachable:
+            entry.is_due = True
         except ComfyError as error:
             self._note(entry, f"The definitions of the workflow's nodes could not be read: {error} ctrl+r tries again.")
         except WorkflowError as error:

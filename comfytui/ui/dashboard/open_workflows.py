@@ -30,6 +30,8 @@ class OpenWorkflow:
     """The wall clock when it was opened."""
     note: str = ""
     """Why it is not converted yet."""
+    is_due: bool = False
+    """Whether it is to be converted as soon as the server answers."""
 
 
 class OpenWorkflows:

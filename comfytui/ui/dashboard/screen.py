@@ -174,6 +174,8 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
         if self._connection.follow():
             self._form_actions.load_choices()
             self.workflows.convert_again()
+        elif self._connection.is_up:
+            self.workflows.convert_due()
 
     def _update_clocks(self) -> None:
         state = self.context.state
@@ -272,6 +274,7 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
     def action_reconnect(self) -> None:
         """Reconnect now."""
         self._connection.reconnect()
+        self.workflows.convert_again()
 
     def action_help(self) -> None:
         """Show all keys."""

@@ -136,6 +136,12 @@ class WorkflowActions:
         for entry in self.open:
             self._conversions.start(entry)
 
+    def convert_due(self) -> None:
+        """Convert the workflows for which the server could not be asked before."""
+        for entry in self.open:
+            if entry.is_due:
+                self._conversions.start(entry)
+
     async def _take_converted(self, entry: OpenWorkflow, workflow: Workflow) -> None:
         """Show what a workflow was converted to, with what was typed in its form."""
 

@@ -108,15 +108,19 @@ async def test_what_is_typed_stays_when_another_server_has_other_nodes() -> None
         assert text_in(it, "prompt") == "mine!"
 
 
-async def test_a_failure_to_read_the_definitions_is_said_in_the_form() -> None:
+async def test_a_failure_to_read_the_definitions_is_said_and_ctrl_r_tries_again() -> None:
     backend = FakeBackend()
 
     async def refuse() -> Any:
         raise ServerError("The server has a fault (500).")
 
+    read = backend.definitions
     setattr(backend, "definitions", refuse)  # noqa: B010 - a method to the type checker
     async with editor_screen(backend) as it:
         await it.shows("The server has a fault")
+        setattr(backend, "definitions", read)  # noqa: B010 - a method to the type checker
+        await it.press("ctrl+r")
+        await converted(it)
 
 
 async def test_a_workflow_that_cannot_be_queued_is_refused_with_the_reason() -> None:
