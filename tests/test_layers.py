@@ -176,6 +176,7 @@ def test_no_package_uses_a_library_that_is_not_its_business(path: Path) -> None:
         ),
         ("comfytui.session.jobs.summarise comfytui.session.selectors", "textual httpx websockets aiohttp"),
         ("comfytui.workflow.graph comfytui.workflow.parameters", "textual httpx websockets aiohttp"),
+        ("comfytui.ui.app", "aiohttp comfytui.workflow.media.metadata comfytui.workflow.document_files"),
         ("comfytui.config.config comfytui.cli.startup_server", "textual httpx websockets aiohttp"),
         ("comfytui.comfy.protocol.decode comfytui.comfy.protocol.parse", "textual httpx websockets aiohttp"),
         ("comfytui.service.service", "textual aiohttp"),

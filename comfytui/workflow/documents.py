@@ -1,25 +1,17 @@
 """What a file holds: a graph in ComfyUI's API format, the editor's format, or both."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from comfytui.sanitize import sanitize
 from comfytui.workflow.document_checks import checked_editor, checked_graph, not_a_workflow
 from comfytui.workflow.errors import WorkflowError
-from comfytui.workflow.file_kinds import other_kind
 from comfytui.workflow.graph import Graph, Workflow, workflow_of
 from comfytui.workflow.json_text import SAVE_AGAIN, parse_json
-from comfytui.workflow.media.metadata import HEAD, MediaFormat, find_texts, media_format
-from comfytui.workflow.media.reader import MediaError, MediaReader
-from comfytui.workflow.media.text import COMMENT, PROMPT, WORKFLOW
-from comfytui.workflow.opening import open_file, read_text
 from comfytui.workflow.wrappers import unwrap
-
-_NAMES = frozenset({PROMPT, WORKFLOW})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +34,13 @@ def load_document(path: str | Path) -> WorkflowDocument:
     Raises:
         WorkflowError: The file cannot be read, has no workflow, or has one that cannot be used.
     """
+    from comfytui.workflow.document_files import document_in
+    from comfytui.workflow.opening import open_file
+
     path = Path(path)
     quoted = _quoted(path)
     with open_file(path, quoted) as (file, size):
-        return _document_in(file, size, path.stem, quoted)
+        return document_from_json(*document_in(file, size, path.stem, quoted))
 
 
 def document_from_bytes(content: bytes, name: str, described: str) -> WorkflowDocument:
@@ -59,7 +54,9 @@ def document_from_bytes(content: bytes, name: str, described: str) -> WorkflowDo
     Raises:
         WorkflowError: It has no workflow, or one that cannot be used.
     """
-    return _document_in(BytesIO(content), len(content), name, described)
+    from comfytui.workflow.document_files import document_in
+
+    return document_from_json(*document_in(BytesIO(content), len(content), name, described))
 
 
 def document_from_json(document: object, name: str, described: str) -> WorkflowDocument:
@@ -123,40 +120,6 @@ def _only_graph(document: WorkflowDocument, described: str) -> Graph:
     return document.graph
 
 
-def _document_in(file: BinaryIO, size: int, name: str, quoted: str) -> WorkflowDocument:
-    reader = MediaReader(file, size)
-    head = reader.read_up_to(0, HEAD)
-    if form := media_format(head):
-        return document_from_json(_texts_in(reader, form, quoted), name, f"The workflow in {quoted}")
-    if kind := other_kind(head):
-        raise WorkflowError(f"{quoted} is {kind}.")
-    return document_from_json(parse_json(read_text(file, size, quoted), quoted), name, quoted)
-
-
-def _texts_in(reader: MediaReader, form: MediaFormat, quoted: str) -> object:
-    """Return the texts with the workflow in a file's metadata, as an object that `unwrap` looks into."""
-    try:
-        texts = find_texts(reader, form)
-    except MediaError as error:
-        reason = sanitize(str(error), 100)
-        raise WorkflowError(
-            f"{quoted} is {form.name} that cannot be read ({reason}): give the original file."
-        ) from None
-    objects = {name: text for name, text in texts.items() if text.lstrip().startswith("{")}
-    comment = objects.pop(COMMENT, None)
-    if objects:
-        return objects
-    with suppress(WorkflowError):
-        document = _parsed(comment, quoted)
-        if isinstance(document, dict) and not document.keys().isdisjoint(_NAMES):
-            return document
-    raise WorkflowError(f"{quoted} is {form.name} without a workflow: give it as ComfyUI saved it, or a JSON file.")
-
-
 def _parsed(value: object, described: str) -> object:
     """Return the value of a text that is JSON in a document, else the value itself."""
-    return parse_json(_encoded(value), described) if isinstance(value, str) else value
-
-
-def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
+    return parse_json(value.encode("utf-8", "surrogatepass"), described) if isinstance(value, str) else value
