@@ -34,14 +34,15 @@ def widgets_before(node: Node, definition: InputDefinition, values: SavedValues)
 
 def widgets_behind(node: Node, definition: InputDefinition, values: SavedValues) -> None:
     """Add what the editor has right behind the widget of an input."""
+    if remote := as_mapping(definition.options.get("remote")):
+        _skip(node, values, "Auto-refresh after generation")
+        if remote.get("refresh_button"):
+            _add(node, "refresh", values.take("refresh", "refresh"))
     if definition.has_control:
         names = ("control_after_generate", "control_filter_list")[: 2 if definition.widget_type == "COMBO" else 1]
         _skip(node, values, *names)
     if definition.widget_type == "BOUNDING_BOX":
         _skip(node, values, *(f"{definition.name}.{side}" for side in ("x", "y", "width", "height")))
-    if as_mapping(definition.options.get("remote")).get("refresh_button"):
-        _add(node, "refresh", values.take("refresh", "refresh"))
-        _skip(node, values, "auto-refresh")
 
 
 def last_widgets(node: Node, definition: ClassDefinition, values: SavedValues) -> None:
@@ -78,6 +79,10 @@ def _add_options(node: Node, values: SavedValues) -> None:
         number += 1
         value = values.take(f"option{number}", "")
         _add(node, f"option{number}", value)
+    if choice := node.widgets.get("choice"):
+        choice.listed = [widget.value for name, widget in node.widgets.items() if name.startswith("option")]
+        if choice.value is None:
+            choice.value = choice.listed[0]
 
 
 def _add(node: Node, name: str, value: object) -> None:

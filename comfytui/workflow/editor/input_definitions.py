@@ -58,6 +58,8 @@ class InputDefinition:
     is_required: bool
     listed: list[Any] | None = field(default=None, repr=False)
     """The choices, where the type of the input is their list."""
+    follows_link: bool = False
+    """Whether the input takes the type of what is linked to it, so that `type` has only those that are allowed."""
 
     @cached_property
     def widget_type(self) -> str:
@@ -205,5 +207,6 @@ def _read_input(name: str, definition: object, *, is_required: bool) -> InputDef
     if isinstance(kind, list | tuple):
         return InputDefinition(name, "COMBO", options, is_required, list(kind))
     if kind == MATCH_TYPE:
-        kind = as_mapping(options.get("template")).get("allowed_types")
+        allowed = as_text(as_mapping(options.get("template")).get("allowed_types"))
+        return InputDefinition(name, allowed or ANY_TYPE, options, is_required, follows_link=True)
     return InputDefinition(name, as_text(kind) or ANY_TYPE, options, is_required)

@@ -9,11 +9,12 @@ from comfytui.workflow.editor.document import Document, Link, NodeId, SavedGraph
 def make_ids_unique(document: Document) -> Document:
     """Return a document in which each node has an id of its own.
 
-    A node whose id was met before gets the next number after the highest so far. The links of its graph, and what
-    instances of the graph say about the node, follow.
+    A node whose id was met before gets the next number after the last one of the file and the highest so far, those of
+    the root left aside. The links of its graph, and what instances of the graph say about the node, follow.
     """
     ids = _Ids(document.last_node_id)
     root, _ = _renumber(document.root, ids)
+    ids.last = document.last_node_id
     subgraphs = dict[str, SavedGraph]()
     renamed = dict[str, Mapping[NodeId, NodeId]]()
     for graph_id, graph in document.subgraphs.items():

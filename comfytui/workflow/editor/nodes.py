@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Final
+from typing import Any, Final
 
 from comfytui.workflow.editor.document import BYPASSED, INPUT_SIDE, MUTED, BoundarySlot, Link, LinkId, NodeId, SavedNode
 from comfytui.workflow.editor.input_definitions import ANY_TYPE, MATCH_TYPE, ClassDefinition, InputDefinition
@@ -43,6 +43,13 @@ class Widget:
     definition: InputDefinition | None = None
     """None for a widget that only the editor has."""
     is_sent: bool = True
+    listed: list[Any] | None = None
+    """The choices that the node itself gives."""
+
+    @property
+    def choices(self) -> list[Any] | None:
+        """The choices, where there are some."""
+        return self.listed or (self.definition.choices if self.definition else None)
 
 
 @dataclass(slots=True)
@@ -58,7 +65,7 @@ class HostValue:
     @property
     def sent(self) -> object:
         """The value as it is sent: instead of no choice, the first."""
-        choices = self.widget.definition.choices if self.widget.definition else None
+        choices = self.widget.choices
         return choices[0] if self.value is None and choices else self.value
 
 

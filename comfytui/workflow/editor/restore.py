@@ -63,6 +63,7 @@ def _kind_without_class(saved: SavedNode) -> Kind:
 def _restore_inputs(node: Node, definition: ClassDefinition) -> None:
     """Add the inputs of the class, all sockets before all widgets, and then those that only the file has."""
     links = {each.name: each.link for each in node.saved.inputs}
+    types = {each.name: each.type for each in node.saved.inputs}
     saved = SavedValues(node.saved, definition)
     sockets, slots = list[Input](), list[Input]()
     pending = deque((each, saved, sockets) for each in definition.inputs)
@@ -81,7 +82,8 @@ def _restore_inputs(node: Node, definition: ClassDefinition) -> None:
                 branch = branch_inputs(each, widget.value)
                 pending.extendleft((inner, values, slots) for inner in reversed(branch))
         else:
-            place.append(Input(each.name, each.type, links.get(each.name)))
+            kind = types.get(each.name, each.type) if each.follows_link else each.type
+            place.append(Input(each.name, kind, links.get(each.name)))
     last_widgets(node, definition, saved)
     _add_undeclared(node, saved)
     node.inputs = [*sockets, *slots, *_further_inputs(node, definition, {each.name for each in (*sockets, *slots)})]

@@ -55,7 +55,7 @@ def test_what_has_no_value_at_all_is_not_sent(spec: list[Any]) -> None:
 
 def test_a_refresh_button_and_its_switch_take_two_places() -> None:
     remote = ["COMBO", {"remote": {"route": "/x", "refresh_button": True}}]
-    values = values_of({"required": {"voice": remote, "n": ["INT"]}}, ["v", "refresh", False, 7])
+    values = values_of({"required": {"voice": remote, "n": ["INT"]}}, ["v", False, "refresh", 7])
     assert values == {"voice": "v", "refresh": "refresh", "n": 7}
 
 
