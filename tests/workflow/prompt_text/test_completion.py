@@ -1,0 +1,83 @@
+"""What is offered at the cursor of a prompt, also of 200,000 tags."""
+
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from comfytui.workflow.prompt_text.completion import Kind, NameIndex, Query, TagIndex, query_at
+from comfytui.workflow.prompt_text.tag_list import Tag, load_tags
+
+
+@pytest.mark.parametrize(
+    ("before", "kind", "text"),
+    [
+        ("a cat, embedding:", Kind.EMBEDDING, ""),
+        ("(embedding:easy", Kind.EMBEDDING, "easy"),
+        ("a <lora:", Kind.LORA, ""),
+        ("a <lora:my style", Kind.LORA, "my style"),
+        ("a __", Kind.WILDCARD, ""),
+        ("a __animals/c", Kind.WILDCARD, "animals/c"),
+        ("__a__ and __b", Kind.WILDCARD, "b"),
+        ("a cat, blue ey", Kind.TAG, "blue ey"),
+        ("bl", Kind.TAG, "bl"),
+        ("(long ha", Kind.TAG, "long ha"),
+    ],
+)
+def test_what_is_typed_decides_what_is_offered(before: str, kind: Kind, text: str) -> None:
+    assert query_at(before) == Query(kind, text, len(before) - len(text))
+
+
+@pytest.mark.parametrize("before", ["", "a", "a cat, ", "a cat, b", "<lora:x:0.", "__animal__", "(x:1.2"])
+def test_nothing_is_offered_elsewhere(before: str) -> None:
+    assert query_at(before) is None
+
+
+@given(st.text(max_size=80))
+def test_any_line_has_a_query_in_it_or_none(before: str) -> None:
+    query = query_at(before)
+    assert query is None or before[query.start :] == query.text
+
+
+def test_names_that_begin_with_what_is_typed_come_first() -> None:
+    index = NameIndex(Kind.LORA, ["drink.safetensors", "styles\\Ink.safetensors", "inked.pt", "oil.pt"])
+    assert [entry.insert for entry in index.find("ink")] == ["styles\\Ink:1>", "inked:1>", "drink:1>"]
+    assert [entry.insert for entry in NameIndex(Kind.WILDCARD, ["animals/cat"]).find("cat")] == ["animals/cat__"]
+    assert [entry.insert for entry in NameIndex(Kind.EMBEDDING, ["easy.pt"]).find("")] == ["easy"]
+
+
+def test_tags_are_found_by_name_alias_and_part_the_most_frequent_first() -> None:
+    index = TagIndex(
+        [Tag("blue_eyes", 5), Tag("blue_sky", 9), Tag("light_blue", 99), Tag("azure_(art)", 3, ("bluish",))]
+    )
+    entries = index.find("blu")
+    assert [entry.name for entry in entries] == ["blue sky", "blue eyes", "azure (art)", "light blue"]
+    assert [entry.insert for entry in entries][2] == r"azure \(art\), "
+    assert entries[2].detail == "bluish → 3"
+    assert [entry.name for entry in index.find("Blue_E")] == ["blue eyes"]
+    assert index.find("zzz") == []
+
+
+def test_200_000_tags_are_searched_at_once() -> None:
+    tags = [Tag(f"{word}_{number}", number) for word in ("long hair", "blue", "lo", "x") for number in range(50_000)]
+    index = TagIndex(tags)
+    for typed in ("lo", "long", "blue", "99", "air", "zz", "blue 4999"):
+        started = time.perf_counter()
+        index.find(typed)
+        assert time.perf_counter() - started < 0.5
+
+
+def test_a_tag_file_is_read_line_by_line(tmp_path: Path) -> None:
+    file = tmp_path / "tags.csv"
+    file.write_text('1girl,0,4114588,"1girls,sole_female"\n,0,1\nplain\nodd,0,many\n' + "x" * 300 + ",0,1\n日本,0,7\n")
+    assert load_tags(file) == [
+        Tag("1girl", 4_114_588, ("1girls", "sole_female")),
+        Tag("plain"),
+        Tag("odd"),
+        Tag("日本", 7),
+    ]
+    assert load_tags(tmp_path / "missing.csv") == []
+    file.write_bytes(b'"unclosed\n\xff\x00,0,1\n' * 50)
+    load_tags(file)
