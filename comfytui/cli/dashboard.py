@@ -100,10 +100,12 @@ def run_dashboard(
     from comfytui.ui.options import Options
     from comfytui.ui.recent_files import RecentFiles
     from comfytui.ui.themes import ThemeStore
+    from comfytui.workflow.prompt_text.wildcards import user_folder
 
     app = ComfyApp(
         Options(
             workflow=loaded,
+            prompt_files=user_folder("."),
             output=folder,
             previews=not no_previews,
             ascii=ascii_only or not supports_unicode(),

@@ -106,6 +106,31 @@ DASHBOARD_BINDINGS = [
         id="undo-form",
         tooltip="Put back the form that was just replaced",
     ),
+    Binding(
+        "f4",
+        "expansions",
+        "Variations",
+        show=False,
+        priority=True,
+        id="expansions",
+        tooltip="Show ten texts that the prompt's variations become",
+    ),
+    Binding(
+        "alt+z",
+        "enlarge_prompt",
+        "Prompt large",
+        show=False,
+        id="enlarge-prompt",
+        tooltip="Give the prompt the whole screen",
+    ),
+    Binding(
+        "ctrl+e",
+        "edit_prompt",
+        "Editor",
+        show=False,
+        id="edit-prompt",
+        tooltip="Edit the prompt in $VISUAL or $EDITOR",
+    ),
     Binding("slash", "filter", "Filter", key_display="/", id="filter", tooltip="Show only matching jobs"),
     Binding("n", "write", "Form", id="write", tooltip="Go to the prompt form"),
     Binding("p", "previews", "Previews", id="previews", show=False, tooltip="Live previews on or off"),
@@ -145,11 +170,23 @@ REQUIREMENTS: Mapping[str, Callable[[SessionState, Job | None], bool]] = {
 }
 """By action, whether it can be done in a state with the selected job; every server can do the other actions."""
 FORM_KEYS = [
+    ("ctrl+up, ctrl+down", "In a prompt: weight of the word or parenthesis (alt+up, alt+down too)"),
+    ("tab", "In a prompt: take the completion; up and down choose another, esc closes them"),
     ("tab, shift+tab", "Go to the next or previous field"),
     ("enter", "In a line: go to the next field. In a list: open it"),
+    (",", "In a number, 20,30 or 5..8:1: an image of each. In a list: mark several"),
 ]
 """The form's own keys and what they do, for the help."""
-KEY_NAMES = {"slash": "/", "question_mark": "?", "escape": "esc", "f5": "F5", "f1": "F1", "f3": "F3", "f6": "F6"}
+KEY_NAMES = {
+    "slash": "/",
+    "question_mark": "?",
+    "escape": "esc",
+    "f5": "F5",
+    "f1": "F1",
+    "f3": "F3",
+    "f4": "F4",
+    "f6": "F6",
+}
 
 
 def describe(binding: Binding) -> tuple[str, str]:

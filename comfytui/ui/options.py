@@ -49,6 +49,8 @@ class Options:
     """The folder of the journal, or None to keep none."""
     drafts: DraftFolder = NO_DRAFTS
     recent: RecentFiles = NO_RECENT_FILES
+    prompt_files: Path | None = None
+    """The folder with the user's `wildcards` and `tags.csv`, or None to use none."""
     theme: ThemeStore = field(default_factory=ThemeStore)
     fresh: bool = False
     """Whether to start without the drafts and jobs of earlier times."""

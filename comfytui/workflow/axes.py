@@ -18,6 +18,8 @@ MAX_VALUES: Final = 100
 """Values of one axis."""
 MAX_AXIS_TEXT: Final = 20_000
 """Characters of the longest text of an axis."""
+_KINDS: Final = frozenset({"int", "float", "choice"})
+"""Kinds of inputs that may have several values."""
 _RANGE: Final = re.compile(r"([^:]+?)\.\.([^:]+?)(?::([^:]+))?")
 _DECIMAL_COMMA: Final = re.compile(r"\s*[+-]?\d*,\d+\s*")
 
@@ -32,7 +34,7 @@ def parse_axis(text: str, spec: InputSpec, label: str = "This") -> tuple[FieldVa
 
     Args:
         text: The text.
-        spec: What the input accepts; a text field has one value.
+        spec: What the input accepts; only numbers and choices may be several.
         label: The name of the field, for the message.
 
     Returns:
@@ -41,7 +43,7 @@ def parse_axis(text: str, spec: InputSpec, label: str = "This") -> tuple[FieldVa
     Raises:
         ValueError: The text is not accepted; the message is one sentence.
     """
-    if spec.kind == "text" or (spec.kind == "choice" and _is_choice(text, spec)):
+    if spec.kind not in _KINDS or (spec.kind == "choice" and _is_choice(text, spec)):
         return (parse_input(text, spec, label),)
     if len(text) > MAX_AXIS_TEXT:
         raise ValueError(f"{label} can have at most {MAX_VALUES} values.")
@@ -52,6 +54,14 @@ def parse_axis(text: str, spec: InputSpec, label: str = "This") -> tuple[FieldVa
         if len(values) > MAX_VALUES:
             raise ValueError(f"{label} can have at most {MAX_VALUES} values.")
     return tuple(values)
+
+
+def comma_hint(text: str, spec: InputSpec) -> str:
+    """Return how to write two values where a comma was taken for a decimal separator, or an empty text."""
+    if spec.kind != "float" or not _DECIMAL_COMMA.fullmatch(text):
+        return ""
+    whole, _, fraction = text.strip().partition(",")
+    return f"This is {whole or 0}.{fraction}; two values have a space after the comma." if whole else ""
 
 
 def _is_choice(text: str, spec: InputSpec) -> bool:

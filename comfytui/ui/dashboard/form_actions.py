@@ -1,12 +1,14 @@
 """Actions on the prompt form: read the server's choices, submit it, show what the server refuses."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from random import SystemRandom
 
 from comfytui.comfy.errors import ComfyError, Unreachable
 from comfytui.presentation.finding_text import refusal_of
+from comfytui.service.prompt_tools import load_tools
 from comfytui.service.results import Rejected, SubmitResult
 from comfytui.service.server_specs import fetch_specs
 from comfytui.service.submission.batch import BatchRequest
@@ -17,13 +19,16 @@ from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.dashboard.pages import PageSwitcher
 from comfytui.ui.form.form import PromptForm
 from comfytui.ui.form.values import fields_without_specs, join_labels
-from comfytui.workflow.fields import Field, field_of
+from comfytui.workflow.axes import count_cells, product_text
+from comfytui.workflow.batch_values import MANY_IMAGES, BatchValues
+from comfytui.workflow.fields import Field, FieldKey, field_of
 from comfytui.workflow.graph import Workflow, apply_values
+from comfytui.workflow.prompt_text.rendering import PromptTextError, uses_tools
 
 CHOICES_GROUP = "choices"
 """The group of the worker that reads the choices."""
-MANY_IMAGES = 100
-"""Images of a batch from which on it needs confirmation, since a number is easily mistyped."""
+Seeds = Sequence[Mapping[FieldKey, int]]
+"""The seeds of each image by their keys."""
 
 
 class FormActions:
@@ -34,6 +39,7 @@ class FormActions:
         self._connection = connection
         self._pages = pages
         self._timings = context.options.timings.form
+        self._building = asyncio.Lock()
         self._without_specs: tuple[Field, ...] = ()
         """The drop-down lists whose choices the server did not name when they were read last."""
         self._timeout_runs = False
@@ -129,11 +135,16 @@ class FormActions:
         if refusal := refusal_of(event.form.workflow.findings):
             context.notify(f"This workflow cannot be queued. {refusal}", "error")
             return
-        question = f"Queue {form_values.images} images?"
-        if form_values.images >= MANY_IMAGES and not await context.confirm(question):
+        total = form_values.images * count_cells(form_values.axes)
+        question = f"Queue {product_text(form_values.images, form_values.axes)} images?"
+        if total > MANY_IMAGES and not await context.confirm(question):
             return
         form = event.form
-        request, seeds = build_batch(form.workflow, form_values, SystemRandom(), previews=context.previews)
+        try:
+            request, seeds = await self._build(form, form_values)
+        except PromptTextError as error:
+            self._show_text_error(form, error)
+            return
         self.send(request, form.workflow)
         if event.missing_choices:
             labels = join_labels(event.missing_choices)
@@ -144,6 +155,28 @@ class FormActions:
             form.post_message(PromptForm.Edited())
         if self._pages.on_form_page:
             self._pages.leave()
+
+    async def _build(self, form: PromptForm, values: BatchValues) -> tuple[BatchRequest, Seeds]:
+        """Build a batch, beside the loop: many images, or wildcards on a slow disk, take a while.
+
+        Raises:
+            PromptTextError: A text cannot be used.
+        """
+        context = self._context
+        build = partial(build_batch, form.workflow, values, SystemRandom(), previews=context.previews)
+        if values.images * count_cells(values.axes) <= MANY_IMAGES and not uses_tools(values.values):
+            return build()
+        folder = context.options.prompt_files
+        async with self._building:  # Batches are sent in the order in which they were asked for.
+            tools = await load_tools(context.service, form.workflow, values.values, folder and folder / "wildcards")
+            return await asyncio.to_thread(partial(build, tools=tools))
+
+    def _show_text_error(self, form: PromptForm, error: PromptTextError) -> None:
+        if form is self._form and self._context.screen.display:
+            form.show_refusal(error.key, error.message)
+            self._pages.show_form()
+        else:
+            self._context.notify(error.message, "error")
 
     def send(self, request: BatchRequest, workflow: Workflow | None = None) -> None:
         """Submit a batch, and show it if the server rejects it.

@@ -23,6 +23,7 @@ from comfytui.ui.dashboard.form_dialogs import FormDialogs
 from comfytui.ui.dashboard.job_actions import JobActions
 from comfytui.ui.dashboard.now_images import NowImages
 from comfytui.ui.dashboard.pages import BREAKPOINTS, PageSwitcher, layout_of
+from comfytui.ui.dashboard.prompt_actions import PromptActions
 from comfytui.ui.dashboard.recall_actions import RecallActions
 from comfytui.ui.dashboard.retry_actions import RetryActions
 from comfytui.ui.dashboard.workflow_actions import WorkflowActions
@@ -68,6 +69,9 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
         self._recall_actions = RecallActions(context, self.workflows, self._pages)
         self._dialogs = FormDialogs(context, self.workflows, self._pages)
         self._job_actions = JobActions(context, self._recall_actions.recall)
+        self._prompt_actions = PromptActions(context)
+        self.prompt_sources = self._prompt_actions.sources
+        """What completions in prompts come from."""
         self._retry_actions = RetryActions(context, self._form_actions)
         self._images = NowImages(context)
         self._mailbox = service.subscribe(lambda: self.post_message(NotificationsPending()))
@@ -205,6 +209,18 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
     def action_generate(self) -> None:
         """Submit the form, or show what is wrong in it."""
         self._form_actions.generate()
+
+    def action_expansions(self) -> None:
+        """Show what the variations of the prompt become."""
+        self._prompt_actions.show_expansions()
+
+    def action_enlarge_prompt(self) -> None:
+        """Give the prompt the whole screen."""
+        self._prompt_actions.enlarge()
+
+    def action_edit_prompt(self) -> None:
+        """Edit the prompt in the user's own editor."""
+        self._prompt_actions.edit_externally()
 
     def action_write(self) -> None:
         """Show the form and focus it."""

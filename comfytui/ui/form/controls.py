@@ -17,6 +17,11 @@ MAX_OPTION: Final = 120
 MAX_IN_OVERLAY: Final = 50
 """Choices that a drop-down list shows below itself; of more, one is found sooner by typing in a picker."""
 
+SEVERAL_KEY: Final = ","
+"""What is typed to mark several choices."""
+SEVERAL_SEPARATOR: Final = ", "
+"""What is between several choices."""
+
 
 def types_character(character: str | None) -> bool:
     """Return whether a key types a character other than space, which opens a list or presses a button."""
@@ -25,7 +30,12 @@ def types_character(character: str | None) -> bool:
 
 def select_options(names: Sequence[str]) -> list[tuple[Text, str]]:
     """Return the options of a drop-down list: what is shown, and the value."""
-    return [(Text(sanitize(name, MAX_OPTION).removesuffix(".safetensors")), name) for name in names]
+    return [(_option_label(name), name) for name in names]
+
+
+def _option_label(name: str) -> Text:
+    # Without a space to wrap at, several choices are cut at the end of the line.
+    return Text(sanitize(name, MAX_OPTION).removesuffix(".safetensors").replace(SEVERAL_SEPARATOR, ",\u00a0"))
 
 
 class NameEntries(Sequence[Entry[str]]):
@@ -65,6 +75,7 @@ class Choice(Select[str]):
     """
 
     def __init__(self, heading: str, names: Sequence[str], value: str, **options: Any) -> None:
+        self._names: Sequence[str] = ()
         listed, self._many = _split(names, value)
         super().__init__(select_options(listed), value=value, allow_blank=False, compact=True, **options)
         self._heading = heading
@@ -76,6 +87,7 @@ class Choice(Select[str]):
             names: The options.
             value: The option that is chosen; it need not be one of the names.
         """
+        self._names = names
         listed, self._many = _split(names, value)
         self.set_options(select_options(listed))
         self.value = value
@@ -89,7 +101,9 @@ class Choice(Select[str]):
         # Keys of the open list bubble up to here as well.
         if self.has_focus and types_character(event.character):
             event.stop()
-            if self._many:
+            if event.character == SEVERAL_KEY and self._names:
+                self._open_several()
+            elif self._many:
                 self._open_picker(event.character or "")
             else:
                 self.action_show_overlay()
@@ -111,6 +125,20 @@ class Choice(Select[str]):
             event.prevent_default().stop()
             self.focus()
             self._open_picker()
+
+    def _open_several(self) -> None:
+        """Mark several of the server's choices, which are then one option of their own."""
+        from comfytui.ui.screens.several import SeveralScreen
+
+        value = str(self.value)
+        marked = [value] if value in self._names else value.split(SEVERAL_SEPARATOR)
+        self.app.push_screen(SeveralScreen(self._heading, self._names, marked), self._take_several)
+
+    def _take_several(self, names: list[str] | None) -> None:
+        if names:
+            value = SEVERAL_SEPARATOR.join(names)
+            self.set_options(select_options(_split(self._names, value)[0]))
+            self.value = value
 
     def _open_picker(self, query: str = "") -> None:
         # Imported late: the first paint does not need it.

@@ -7,7 +7,8 @@ from textual.widgets import Input, Select
 
 from comfytui.ui.form.field_messages import FieldMessages
 from comfytui.ui.form.rows import CHOICE_FIELDS, IMAGES_ID, is_shown
-from comfytui.workflow.batch_values import IMAGES_SPEC, repetition_warning
+from comfytui.workflow.axes import comma_hint, parse_axis
+from comfytui.workflow.batch_values import IMAGES_SPEC, repetition_warning, total_error
 from comfytui.workflow.fields import Field, FieldKey, FieldValue, field_of
 from comfytui.workflow.graph import Workflow, seed_labels
 from comfytui.workflow.input_specs import InputSpec, fallback_spec, parse_input, step_hint, unknown_choice_error
@@ -52,26 +53,58 @@ class FieldChecks:
         A choice that the server has refused can be submitted again.
         """
         choice, spec = str(self._form.query_one(f"#{field}", Select).value), self.specs[field]
-        error = unknown_choice_error(choice, spec, field.label) or self._refusals.get(field, "")
-        self._messages.show(field, error)
-        return not spec.excludes(choice)
+        errors = (unknown_choice_error(each, spec, field.label) for each in self._choices(field, choice))
+        self._messages.show(field, next(filter(None, errors), "") or self._refusals.get(field, ""))
+        return not self.is_unknown(field, choice)
+
+    def is_unknown(self, field: Field, choice: str) -> bool:
+        """Return whether a choice, or one of several, is surely not on the server."""
+        return any(self.specs[field].excludes(each) for each in self._choices(field, choice))
+
+    def _choices(self, field: Field, choice: str) -> list[str]:
+        return [str(each) for each in self._values(field, choice)] or [choice]
+
+    def axes(self) -> dict[FieldKey, tuple[FieldValue, ...]]:
+        """Return the values of the fields that have several; what is wrong has none."""
+        found = {}
+        for key in self.specs:
+            control = self._form.query_one(f"#{key}")
+            if isinstance(control, Input | Select) and len(values := self._values(key, str(control.value))) > 1:
+                found[key] = values
+        return found
+
+    def _values(self, key: FieldKey, text: str) -> tuple[FieldValue, ...]:
+        try:
+            return parse_axis(text, self.specs[key])
+        except ValueError:
+            return ()
 
     def check_input(self, control: Input, seed_mode: SeedMode) -> FieldValue | None:
-        """Show what is wrong with a number or worth knowing about it, and return it, or None if it is wrong."""
+        """Show what is wrong with a number or worth knowing about it, and return it, or None if it is wrong.
+
+        Of several numbers, the first is returned.
+        """
         key = control.id or ""
         spec, label = (IMAGES_SPEC, "Images") if key == IMAGES_ID else (self.specs[key], self._label(key))
         try:
-            value = parse_input(control.value, spec, label)
+            several = key != IMAGES_ID
+            values = parse_axis(control.value, spec, label) if several else (parse_input(control.value, spec, label),)
         except ValueError as error:
             self._messages.show(key, str(error))
             return None
+        value = values[0]
         if refusal := self._refusals.get(key):
             self._messages.show(key, refusal)
         elif key == IMAGES_ID:
-            warning = repetition_warning(int(value), seed_mode, has_seed=bool(self.seed_labels))
-            self._messages.show(key, warning, wrong=False)
+            axes = self.axes()
+            if too_many := total_error(int(value), axes):
+                self._messages.show(key, too_many)
+                return None
+            has_seed = bool(self.seed_labels) and not self.seed_labels.keys() & axes.keys()
+            self._messages.show(key, repetition_warning(int(value), seed_mode, has_seed=has_seed), wrong=False)
         else:
-            self._messages.show(key, step_hint(value, spec, label) or "", wrong=False)
+            hints = (step_hint(each, spec, label) for each in values)
+            self._messages.show(key, next(filter(None, hints), None) or comma_hint(control.value, spec), wrong=False)
         return value
 
     def show_refusal(self, key: FieldKey, message: str) -> None:
@@ -87,7 +120,9 @@ class FieldChecks:
         self._refusals.pop(key, None)
 
     def clear_refusals(self) -> None:
-        """Drop the server's errors at all fields; their messages go with the next check."""
+        """Drop the server's errors at all fields, with their messages; the next check shows what else is wrong."""
+        for key in self._refusals:
+            self._messages.show(key, "")
         self._refusals.clear()
 
     def show_advice(self, key: FieldKey, message: str) -> None:

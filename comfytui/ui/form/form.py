@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from random import SystemRandom
 
 from textual import on
 from textual.app import ComposeResult
@@ -13,14 +14,17 @@ from textual.widgets import Button, Input, Select, TextArea
 from comfytui.ui.form import rows
 from comfytui.ui.form.controls import Choice, GenerateButton
 from comfytui.ui.form.field_checks import FieldChecks
+from comfytui.ui.form.prompt_area import PromptArea
 from comfytui.ui.form.values import WAITING_FOR_CHOICES, fields_awaiting_choices
 from comfytui.ui.form.waiting_note import WaitingNote
 from comfytui.ui.widgets.text import Line, Paragraph
+from comfytui.workflow.axes import parse_axis, product_text
 from comfytui.workflow.batch_values import IMAGES_SPEC, BatchValues
 from comfytui.workflow.fields import Field, FieldKey, FieldValue
 from comfytui.workflow.graph import Workflow, read_values
 from comfytui.workflow.input_specs import InputSpec, parse_input, seed_range
-from comfytui.workflow.seeds import SeedMode
+from comfytui.workflow.prompt_text.encoders import reads_weights
+from comfytui.workflow.seeds import SeedMode, seeds_for
 
 
 class PromptForm(VerticalScroll, can_focus=False):
@@ -75,7 +79,8 @@ class PromptForm(VerticalScroll, can_focus=False):
         for field in rows.TEXT_FIELDS:
             if field in values:
                 yield Line(field.label, classes="text-label")
-                yield rows.text_area(field, str(values[field]))
+                weights = reads_weights(self.workflow.graph, self.workflow.fields[field][0])
+                yield PromptArea(str(values[field]), reads_weights=weights, id=field)
         for label, fields in rows.ROWS:
             present = [field for field in fields if field in values]
             if present:
@@ -92,13 +97,14 @@ class PromptForm(VerticalScroll, can_focus=False):
         for field in self._checks.choice_fields:
             self._set_options(field, self._checks.specs[field])
         self._checks.check_all(self._seed_mode)
+        self._show_total()
 
     def _set_options(self, field: Field, spec: InputSpec) -> None:
         if not spec.options:
             return
         select = self.query_one(f"#{field}", Choice)
         choice = str(select.value)
-        if spec.excludes(choice) and choice == self._draft.get(field):
+        if self._checks.is_unknown(field, choice) and choice == self._draft.get(field):
             choice = str(read_values(self.workflow)[field])  # The draft's choice was made on another server.
         with self.prevent(Select.Changed):
             select.set_names(spec.options, choice or spec.options[0])
@@ -113,18 +119,21 @@ class PromptForm(VerticalScroll, can_focus=False):
             return None
         specs = self._checks.specs
         values: dict[FieldKey, FieldValue] = {}
+        axes = self._checks.axes()
         for key in specs:
             control = self.query_one(f"#{key}")
             match control:
+                case _ if key in axes:
+                    values[key] = axes[key][0]
                 case TextArea():
                     values[key] = control.text
                 case Select():
                     values[key] = str(control.value)
                 case Input():
-                    values[key] = parse_input(control.value, specs[key])
+                    values[key] = parse_axis(control.value, specs[key])[0]
         images = parse_input(self.query_one(f"#{rows.IMAGES_ID}", Input).value, IMAGES_SPEC)
         seed_ranges = {key: seed_range(specs[key]) for key in self._checks.seed_labels}
-        return BatchValues(values, self._seed_mode, int(images), seed_ranges)
+        return BatchValues(values, self._seed_mode, int(images), seed_ranges, axes)
 
     def texts(self) -> dict[str, str]:
         """Return the text of each control, right or wrong, by the control's id."""
@@ -166,6 +175,19 @@ class PromptForm(VerticalScroll, can_focus=False):
         paragraph.set_text(note)
         paragraph.set_class(bool(note), "-shown")
 
+    def prompt_in_use(self) -> PromptArea | None:
+        """Return the prompt that has the focus, or else the first one; None if there is none."""
+        areas = list(self.query(PromptArea))
+        return next((area for area in areas if area.has_focus), areas[0] if areas else None)
+
+    def next_seeds(self, count: int) -> list[int]:
+        """Return seeds that the next images may have: those of the first seed, in steps of one unless it is random."""
+        seeds = self.query(f"#{Field.SEED}").results(Input)
+        text = next((control.value for control in seeds), "")
+        base = int(text) if text.isdecimal() and len(text) < 20 else 0
+        mode = SeedMode.RANDOM if self._seed_mode is SeedMode.RANDOM else SeedMode.INCREMENT
+        return [*seeds_for(mode, base, count, SystemRandom())]
+
     @property
     def awaits_choices(self) -> bool:
         """Whether it was submitted and waits for the server's choices."""
@@ -192,6 +214,19 @@ class PromptForm(VerticalScroll, can_focus=False):
             self.post_message(self.Submitted(self, form_values, missing))
         return form_values is not None
 
+    def _show_total(self) -> None:
+        """Show on the button how many images the fields ask for, where that is a product."""
+        if not self.workflow.graph:
+            return
+        images, axes = self.query_one(f"#{rows.IMAGES_ID}", Input), self._checks.axes()
+        # The total is checked with the number of images.
+        self._checks.check_input(images, self._seed_mode)
+        count = int(images.value) if images.value.isdecimal() and len(images.value) < 5 else 1
+        label = f"Generate {product_text(count, axes)}  F5" if axes else "Generate  F5"
+        button = self.query_one("#generate", GenerateButton)
+        if str(button.label) != label:
+            button.label = label
+
     @on(Button.Pressed, "#generate")
     def _submit_by_button(self) -> None:
         self.submit()
@@ -202,6 +237,7 @@ class PromptForm(VerticalScroll, can_focus=False):
         self.post_message(self.Edited())
         self._checks.clear_refusal(event.input.id or "")
         self._checks.check_input(event.input, self._seed_mode)
+        self._show_total()
         if event.input.id in self._checks.seed_labels and event.input.has_focus:
             mode = self.query_one(f"#{rows.SEED_MODE_ID}", Select)
             if mode.value == SeedMode.RANDOM.value:
@@ -220,6 +256,7 @@ class PromptForm(VerticalScroll, can_focus=False):
         self._checks.clear_refusal(event.select.id or "")
         if event.select.id in self._checks.specs:
             self._checks.check_choice(Field(event.select.id))
+            self._show_total()
         elif event.select.id == rows.SEED_MODE_ID:
             self._checks.check_input(self.query_one(f"#{rows.IMAGES_ID}", Input), self._seed_mode)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from textual.containers import Horizontal
 from textual.widget import Widget
-from textual.widgets import Input, TextArea
+from textual.widgets import Input
 
 from comfytui.ui.form.controls import Choice
 from comfytui.ui.widgets.text import Line
@@ -32,13 +32,6 @@ _SHOWN_FIELDS = frozenset({*TEXT_FIELDS, *(field for _, fields in ROWS for field
 def is_shown(key: FieldKey) -> bool:
     """Return whether a field has a row."""
     return not is_node_key(key) and (key in _SHOWN_FIELDS or field_of(key) is Field.SEED)
-
-
-def text_area(field: Field, text: str) -> TextArea:
-    """Return a control for a text of several lines."""
-    area = TextArea(text, id=field, compact=True, soft_wrap=True, tab_behavior="focus", show_line_numbers=False)
-    area.cursor_blink = False
-    return area
 
 
 def number_input(name: str, value: FieldValue) -> Input:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from comfytui.workflow.annotations import CELL, TEMPLATES, annotated
-from comfytui.workflow.field_keys import Field, FieldKey, FieldValue, field_of, is_node_key, key_label
+from comfytui.workflow.field_keys import Field, FieldKey, FieldValue, field_of, is_node_key, key_label, split_node_key
 from comfytui.workflow.graph import Graph, Workflow, apply_values
 from comfytui.workflow.prompt_text.lora_nodes import insert_loras
 from comfytui.workflow.prompt_text.lora_tags import LoraTagError, has_lora_tags, match_lora, take_lora_tags
+from comfytui.workflow.prompt_text.template import may_vary
 from comfytui.workflow.prompt_text.variations import VariationError, expand
 from comfytui.workflow.prompt_text.wildcards import NO_WILDCARDS, Wildcards
 
@@ -59,6 +60,11 @@ def text_keys(values: Mapping[FieldKey, FieldValue]) -> list[FieldKey]:
 
 def _is_text_key(key: FieldKey) -> bool:
     return not is_node_key(key) and field_of(key) in _TEXT_FIELDS
+
+
+def uses_tools(values: Mapping[FieldKey, FieldValue]) -> bool:
+    """Return whether a text may have variations or LoRA tags."""
+    return any(may_vary(str(values[key])) or "<lora:" in str(values[key]).lower() for key in text_keys(values))
 
 
 def needs_loras(workflow: Workflow, values: Mapping[FieldKey, FieldValue]) -> bool:
@@ -131,6 +137,8 @@ def _with_notes(
         for slot in workflow.fields.get(key, ()):
             changed[slot.node_id] = annotated(changed[slot.node_id], TEMPLATES, {slot.input_name: template})
     for key, value in cell.items():
-        for slot in workflow.fields.get(key, ())[:1]:
-            changed[slot.node_id] = annotated(changed[slot.node_id], CELL, {key_label(key): value})
+        slots = workflow.fields.get(key, ())
+        node_id = slots[0].node_id if slots else split_node_key(key)[0]
+        if node_id in changed:
+            changed[node_id] = annotated(changed[node_id], CELL, {key_label(key): value})
     return changed

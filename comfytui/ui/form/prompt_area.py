@@ -1,0 +1,213 @@
+"""The text area of a prompt: weights, completion, the user's own editor, and the whole screen."""
+
+import os
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.app import SuspendNotSupported
+from textual.binding import Binding, BindingType
+from textual.css.query import NoMatches
+from textual.document._document import Document
+from textual.events import Blur, Key
+from textual.widgets import TextArea
+
+from comfytui.ui.form.completion_list import CompletionList
+from comfytui.workflow.prompt_text.completion import Kind, query_at
+from comfytui.workflow.prompt_text.weights import WEIGHT_STEP, change_weight
+
+if TYPE_CHECKING:
+    from comfytui.ui.form.prompt_sources import PromptSources
+
+NO_WEIGHTS = "This prompt's encoder reads no weights."
+_TAKING_KEYS = frozenset({"tab"})
+
+
+class PromptArea(TextArea):
+    """A text area with the tools of a prompt.
+
+    Args:
+        text: The text.
+        reads_weights: Whether the encoder of the text reads weights.
+        sources: What completions come from; None for those of the screen.
+        id: The widget's id.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+up,alt+up", "weigh(1)", "Weight +", show=False, id="raise-weight"),
+        Binding("ctrl+down,alt+down", "weigh(-1)", "Weight -", show=False, id="lower-weight"),
+        Binding("ctrl+e", "edit_externally", "Editor", show=False, id="edit-this-prompt"),
+        Binding("alt+z", "enlarge", "Whole screen", show=False, id="enlarge-this-prompt"),
+    ]
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        reads_weights: bool,
+        sources: "PromptSources | None" = None,
+        id: str | None = None,  # noqa: A002
+    ) -> None:
+        super().__init__(text, id=id, compact=True, soft_wrap=True, tab_behavior="focus", show_line_numbers=False)
+        self.cursor_blink = False
+        self.reads_weights = reads_weights
+        self._own_sources = sources
+        self._is_typing = False
+
+    @property
+    def sources(self) -> "PromptSources | None":
+        """What completions come from."""
+        if self._own_sources is None:
+            self._own_sources = getattr(self.screen, "prompt_sources", None)
+        return self._own_sources
+
+    # Weights
+
+    def action_weigh(self, direction: int) -> None:
+        """Change the weight of the selection, or of what the cursor is in, by one step."""
+        if not self.reads_weights:
+            self.notify(NO_WEIGHTS, markup=False)
+            return
+        document = self.document
+        assert isinstance(document, Document)
+        ends = sorted(document.get_index_from_location(end) for end in (self.selection.start, self.selection.end))
+        edit = change_weight(self.text, ends[0], ends[1], direction * WEIGHT_STEP)
+        if edit is None:
+            return
+        start, end = (document.get_location_from_index(index) for index in (edit.start, edit.end))
+        result = self.replace(edit.replacement, start, end, maintain_selection_offset=False)
+        self.selection = type(self.selection)(start, result.end_location)
+
+    # Completion
+
+    async def _on_key(self, event: Key) -> None:
+        completions = self._open_list()
+        if completions and event.key in {"up", "down", "escape", *_TAKING_KEYS}:
+            event.stop()
+            event.prevent_default()
+            self._act_on_list(completions, event.key)
+            return
+        self._is_typing = event.is_printable or event.key == "backspace"
+        if completions and not self._is_typing:
+            self.close_completions()
+        await super()._on_key(event)
+
+    def _act_on_list(self, completions: CompletionList, key: str) -> None:
+        match key:
+            case "up" | "down":
+                completions.move(1 if key == "down" else -1)
+                self._show_words()
+            case "escape":
+                self.close_completions()
+            case _:
+                self._take(completions)
+
+    def _take(self, completions: CompletionList) -> None:
+        row, column = self.selection.end
+        query, entry = query_at(self.document.get_line(row)[:column]), completions.chosen
+        self.close_completions()
+        if query and entry:
+            self._is_typing = False
+            self.replace(entry.insert, (row, query.start), (row, column), maintain_selection_offset=False)
+            self.move_cursor((row, query.start + len(entry.insert)))
+
+    @on(TextArea.Changed)
+    def _follow_text(self) -> None:
+        if self._is_typing and self.has_focus:
+            self._is_typing = False
+            self.call_after_refresh(self.complete)
+
+    def complete(self) -> None:
+        """Show what could be completed at the cursor, as soon as it is read."""
+        row, column = self.cursor_location
+        query = query_at(self.document.get_line(row)[:column]) if self.selection.is_empty else None
+        sources = self.sources
+        if query is None or sources is None:
+            self.close_completions()
+            return
+        entries = sources.find(query)
+        if entries is None:
+            self.run_worker(self._load(sources, query.kind), group=f"names-{query.kind.name}")
+        elif entries or self._open_list():
+            self._list().show(entries, self.cursor_screen_offset)
+            self._show_words()
+
+    async def _load(self, sources: "PromptSources", kind: Kind) -> None:
+        if await sources.load(kind) and self.has_focus:
+            self.complete()
+
+    def _show_words(self) -> None:
+        """Show the trigger words of a highlighted LoRA, once they are read."""
+        sources, completions = self.sources, self._open_list()
+        entry = completions.chosen if completions else None
+        row, column = self.cursor_location
+        query = query_at(self.document.get_line(row)[:column])
+        if not (sources and completions and entry and query and query.kind is Kind.LORA):
+            return
+        words = sources.trigger_words(entry.name)
+        if words is None:
+            self.run_worker(self._load_words(sources, entry.name), group="trigger-words", exclusive=True)
+        else:
+            completions.show_detail(entry.name, words)
+
+    async def _load_words(self, sources: "PromptSources", name: str) -> None:
+        await sources.load_trigger_words(name)
+        if (completions := self._open_list()) and (words := sources.trigger_words(name)):
+            completions.show_detail(name, words)
+
+    def _open_list(self) -> CompletionList | None:
+        try:
+            found = self.screen.query_one(CompletionList)
+        except NoMatches:
+            return None
+        return found if found.is_open else None
+
+    def _list(self) -> CompletionList:
+        """Return the screen's list, which is mounted when it is first needed."""
+        for found in self.screen.query(CompletionList):
+            return found
+        new = CompletionList()
+        self.screen.mount(new)
+        return new
+
+    def close_completions(self) -> None:
+        """Close the list of completions."""
+        if completions := self._open_list():
+            completions.show([], self.cursor_screen_offset)
+
+    def _on_blur(self, event: Blur) -> None:
+        super()._on_blur(event)
+        self.close_completions()
+
+    # Editors
+
+    def action_edit_externally(self) -> None:
+        """Edit the text in the user's own editor; if that fails, it stays as it is."""
+        # Imported late: the first paint does not need it.
+        from comfytui.ui.external_editor import EditorError, edit_text, editor_command
+
+        try:
+            command = editor_command(os.environ)
+            with self.app.suspend():
+                edited = edit_text(self.text, command)
+        except EditorError as error:
+            self.notify(str(error), severity="warning", markup=False)
+        except SuspendNotSupported:
+            self.notify("This terminal cannot be left to an editor.", severity="warning", markup=False)
+        else:
+            self.take_text(edited)
+
+    def take_text(self, text: str) -> None:
+        """Replace the text, which can be undone; the same text changes nothing."""
+        if text != self.text:
+            self.replace(text, (0, 0), self.document.end, maintain_selection_offset=False)
+
+    def action_enlarge(self) -> None:
+        """Show the prompt on the whole screen."""
+        from comfytui.ui.screens.prompt_screen import PromptScreen
+
+        if not isinstance(self.screen, PromptScreen):
+            self.app.push_screen(PromptScreen(self), self._take_enlarged)
+
+    def _take_enlarged(self, text: str | None) -> None:
+        if text is not None:
+            self.take_text(text)

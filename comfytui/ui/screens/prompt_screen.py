@@ -1,0 +1,42 @@
+"""One prompt on the whole screen."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from comfytui.ui.form.prompt_area import PromptArea
+
+
+class PromptScreen(Screen[str]):
+    """Returns the text when it is closed.
+
+    Args:
+        original: The prompt of the form.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,alt+z", "close", "Back", key_display="esc", id="prompt-close")
+    ]
+
+    def __init__(self, original: PromptArea) -> None:
+        super().__init__()
+        self._original = original
+
+    def compose(self) -> ComposeResult:
+        """Compose the prompt and the keys."""
+        original = self._original
+        yield PromptArea(original.text, reads_weights=original.reads_weights, sources=original.sources)
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Begin where the cursor was."""
+        area = self.query_one(PromptArea)
+        area.selection = self._original.selection
+        area.focus()
+
+    def action_close(self) -> None:
+        """Go back to the form with the text."""
+        self.dismiss(self.query_one(PromptArea).text)

@@ -1,0 +1,183 @@
+"""The tools of a prompt: weights, completion, another editor, the whole screen, and what its variations become."""
+
+import os
+import sys
+import time
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from comfytui.ui.external_editor import EditorError, edit_text, editor_command
+from comfytui.ui.form.prompt_area import PromptArea
+from comfytui.workflow.graph import workflow_of
+from tests.fake_backend import FakeBackend
+from tests.ui.screen import Screen, screen
+from tests.workflow.graphs import stable_diffusion
+
+TAGS = '1girl,0,900,"girl"\nblue_eyes,0,500\nblue_sky,0,700\n'
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    (tmp_path / "wildcards").mkdir()
+    (tmp_path / "wildcards/animal.txt").write_text("fox\nowl\n")
+    (tmp_path / "tags.csv").write_text(TAGS)
+    return tmp_path
+
+
+def prompt_of(it: Screen) -> PromptArea:
+    return it.app.screen.query_one("#prompt", PromptArea)
+
+
+async def test_weight_keys_change_the_word_at_the_cursor_and_can_be_undone() -> None:
+    async with screen(FakeBackend()) as it:
+        await it.write("prompt", "a fox")
+        await it.press("ctrl+up")
+        assert prompt_of(it).text == "a (fox:1.05)"
+        await it.press("alt+up", "ctrl+down", "alt+down")
+        assert prompt_of(it).text == "a fox"
+        assert prompt_of(it).selected_text == "fox"
+        await it.press("ctrl+up")
+        prompt_of(it).undo()
+        assert prompt_of(it).text == "a fox"
+
+
+async def test_weights_are_left_alone_where_the_encoder_reads_none() -> None:
+    graph = stable_diffusion.hires()
+    for node in graph.values():
+        if "ckpt_name" in node["inputs"]:
+            node["inputs"] |= {"clip_name": "qwen_2.5_vl_7b", "type": "qwen_image"}
+    async with screen(FakeBackend(), workflow=workflow_of("qwen", graph)) as it:
+        await it.write("prompt", "fox")
+        await it.press("ctrl+up")
+        await it.shows("reads no weights")
+        assert prompt_of(it).text == "fox"
+
+
+async def test_completion_of_a_wildcard_is_taken_with_tab(files: Path) -> None:
+    async with screen(FakeBackend(), prompt_files=files) as it:
+        await it.write("prompt", "a __an")
+        await it.shows("animal")
+        await it.press("tab")
+        assert prompt_of(it).text == "a __animal__"
+        assert prompt_of(it).has_focus
+
+
+async def test_completion_of_tags_is_moved_and_closed(files: Path) -> None:
+    async with screen(FakeBackend(), prompt_files=files) as it:
+        await it.write("prompt", "blu")
+        await it.shows("blue eyes  500")
+        assert it.text.index("blue sky") < it.text.index("blue eyes")
+        await it.press("down", "tab")
+        assert prompt_of(it).text == "blue eyes, "
+        await it.press("g", "i", "r")
+        await it.shows("1girl")
+        await it.press("escape")
+        await it.until(lambda: "1girl" not in it.text, "the list to close")
+        assert prompt_of(it).has_focus
+        await it.press("enter")
+        assert prompt_of(it).text == "blue eyes, gir\n"
+
+
+async def test_completion_without_any_files_types_on() -> None:
+    async with screen(FakeBackend()) as it:
+        await it.write("prompt", "blue __x embedding:y")
+        assert prompt_of(it).text == "blue __x embedding:y"
+
+
+async def test_key_is_painted_soon_with_200_000_tags(tmp_path: Path) -> None:
+    (tmp_path / "tags.csv").write_text("".join(f"long_hair_{number},0,{number}\n" for number in range(200_000)))
+    async with screen(FakeBackend(), prompt_files=tmp_path) as it:
+        await it.write("prompt", "lo")
+        await it.shows("long hair 199999")
+        sources = prompt_of(it).sources
+        started = time.perf_counter()
+        prompt_of(it)._is_typing = True
+        prompt_of(it).insert("n")
+        prompt_of(it).complete()
+        assert sources is not None
+        assert time.perf_counter() - started < 1
+
+
+async def test_expansions_are_shown_with_their_seeds(files: Path) -> None:
+    async with screen(FakeBackend(), prompt_files=files) as it:
+        await it.write("seed", "7")
+        await it.write("prompt", "a {red|blue} __animal__ __anmial__")
+        await it.press("f4")
+        await it.shows("10 of this prompt's texts")
+        await it.shows("it stays text: __anmial__")
+        await it.shows("seed 7")
+        assert "a red" in it.text or "a blue" in it.text
+        await it.press("escape")
+        await it.until(lambda: it.app.screen.query("#prompt"), "the form")
+        await it.write("prompt", "a fox")
+        await it.press("f4")
+        await it.shows("no variations")
+
+
+async def test_whole_screen_gives_the_text_back() -> None:
+    async with screen(FakeBackend(), (80, 24)) as it:
+        await it.press("escape", "n")
+        await it.write("prompt", "a fox")
+        await it.press("alt+z")
+        await it.until(lambda: it.app.screen.query_one(PromptArea).size.height > 15, "the whole screen")
+        await it.press("space", "x")
+        assert it.app.screen.query_one(PromptArea).text == "a fox x"
+        await it.press("ctrl+up", "escape")
+        await it.until(lambda: it.app.screen.query("#prompt"), "the form")
+        assert prompt_of(it).text.endswith("(x:1.05)")
+
+
+# $EDITOR
+
+
+def script(folder: Path, body: str) -> list[str]:
+    file = folder / "editor.py"
+    file.write_text(f"import sys, os\npath = sys.argv[1]\n{body}\n")
+    return [sys.executable, str(file)]
+
+
+def test_the_edited_text_comes_back_from_a_private_file(tmp_path: Path) -> None:
+    body = "open(path + '.mode', 'w').write('x'); mode = os.stat(path).st_mode & 0o777\n"
+    body += "text = open(path).read(); open(path, 'w').write(f'{text} {mode:o} é\\n')"
+    assert edit_text("a fox", script(tmp_path, body)) == "a fox 600 é"
+    assert edit_text("a\n", script(tmp_path, "pass")) == "a\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("sys.exit(3)", "ended with code 3"),
+        ("os.remove(path)", "was not found"),
+        ("open(path, 'wb').write(b'\\xff\\xff')", "not UTF-8"),
+        ("open(path, 'wb').write(b'x' * 5_000_000)", "too large"),
+    ],
+)
+def test_an_editor_that_fails_is_one_sentence(tmp_path: Path, body: str, message: str) -> None:
+    with pytest.raises(EditorError, match=message):
+        edit_text("a fox", script(tmp_path, body))
+
+
+def test_visual_comes_before_editor_and_may_have_arguments() -> None:
+    assert editor_command({"VISUAL": "code --wait", "EDITOR": "vi"}) == ["code", "--wait"]
+    assert editor_command({"EDITOR": "vi"}) == ["vi"]
+    with pytest.raises(EditorError, match="quote"):
+        editor_command({"EDITOR": "vi '"})
+    with pytest.raises(EditorError, match="was not found"):
+        edit_text("a", ["/nonexistent/editor"])
+
+
+async def test_ctrl_e_edits_the_prompt_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = script(tmp_path, "open(path, 'a').write(' in snow')")
+    monkeypatch.setenv("VISUAL", " ".join(command))
+    async with screen(FakeBackend()) as it:
+        monkeypatch.setattr(it.app, "suspend", nullcontext)
+        await it.write("prompt", "a fox")
+        await it.press("ctrl+e")
+        assert prompt_of(it).text == "a fox in snow"
+        monkeypatch.setenv("VISUAL", "/nonexistent/editor")
+        await it.press("ctrl+e")
+        await it.shows("was not found")
+        assert prompt_of(it).text == "a fox in snow"
+    assert not [name for name in os.listdir(tmp_path) if name.startswith("comfytui-")]  # noqa: PTH208
