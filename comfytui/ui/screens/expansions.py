@@ -39,7 +39,7 @@ class ExpansionsScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Compose the texts, each below its seed."""
-        text = Text(self._heading, "bold")
+        text = Text().append(self._heading, "bold")
         if self._note:
             text.append(f"\n{sanitize(self._note, 400)}")
         for seed, expanded in self._expansions:

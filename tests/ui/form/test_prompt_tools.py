@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from comfytui.sim.server import SimServer
 from comfytui.ui.external_editor import EditorError, edit_text, editor_command
+from comfytui.ui.form.completion_list import CompletionList
 from comfytui.ui.form.prompt_area import PromptArea
 from comfytui.workflow.graph import workflow_of
 from tests.fake_backend import FakeBackend
@@ -181,3 +183,20 @@ async def test_ctrl_e_edits_the_prompt_elsewhere(tmp_path: Path, monkeypatch: py
         await it.shows("was not found")
         assert prompt_of(it).text == "a fox in snow"
     assert not [name for name in os.listdir(tmp_path) if name.startswith("comfytui-")]  # noqa: PTH208
+
+
+async def test_lora_is_completed_with_its_trigger_words_and_loaded() -> None:
+    async with SimServer() as sim, screen(sim.url) as it:
+        await it.shows("dreamshaper_8")
+        await it.write("prompt", "a fox <lora:")
+        completions = it.app.screen.query(CompletionList)
+        await it.until(lambda: any(each.is_open for each in completions), "the list")
+        name = completions.first().entries[0].name
+        await it.press("tab")
+        assert prompt_of(it).text == f"a fox <lora:{name.removesuffix('.safetensors')}:1>"
+        await it.write("images", "1")
+        await it.press("f5")
+        await it.shows("1 of 1 done")
+        job = next(iter(it.app.service.state.jobs.values()))  # type: ignore[union-attr]
+        assert job.parameters.prompt == "a fox"
+        assert "LoraLoader" in job.classes.values()
