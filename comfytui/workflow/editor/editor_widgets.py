@@ -50,7 +50,8 @@ def last_widgets(node: Node, definition: ClassDefinition, values: SavedValues) -
     if definition.has_upload:
         _skip(node, values, "upload")
     if definition.name in {"SaveGLB", "Preview3D"}:
-        _add(node, "image", values.take("image", ""))
+        values.skip(1)
+        _add(node, "image", "")  # whatever is saved
     if definition.name == CUSTOM_COMBO:
         _add_options(node, values)
     names = _UNSTORED.get(definition.name, (_AUDIO_PLAYER,) if definition.name.startswith("SaveAudio") else ())

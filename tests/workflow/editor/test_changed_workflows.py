@@ -44,3 +44,8 @@ def test_a_custom_choice_of_nothing_is_its_first_text() -> None:
 def test_choices_that_are_read_from_a_path_have_a_switch_that_is_not_sent() -> None:
     definition: dict[str, Any] = {"required": {"voice": ["COMBO", {"remote": {"route": "/voices"}}], "n": ["INT", {}]}}
     assert values_of(definition, ["deep", False, 3]) == {"voice": "deep", "n": 3}
+
+
+def test_the_picture_of_a_saved_mesh_is_empty_whatever_is_saved() -> None:
+    graph = graph_of(node("SaveGLB", widgets_values=["mesh/a", {"a": 1}]))
+    assert graph["1"] == {"filename_prefix": "mesh/a", "image": ""}
