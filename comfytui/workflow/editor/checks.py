@@ -12,6 +12,7 @@ from comfytui.workflow.editor.findings import Finding, FindingKind, FindingLog
 from comfytui.workflow.editor.input_definitions import MISSING, InputDefinition
 from comfytui.workflow.editor.nodes import Kind, Node
 from comfytui.workflow.editor.packs import is_of_core, pack_of
+from comfytui.workflow.editor.viewports import VIEWPORT_CLASSES
 from comfytui.workflow.nodes import is_number
 
 SentNodes: TypeAlias = Mapping[NodeId, Node]
@@ -71,7 +72,8 @@ def check_values(nodes: SentNodes, graph: Mapping[str, Any], models: KnownModels
 def _check_value(
     node_id: NodeId, node: Node, definition: InputDefinition, value: object, models: KnownModels, log: FindingLog
 ) -> None:
-    if made := _MADE_BY_BROWSER.get(definition.widget_type):
+    made = _MADE_BY_BROWSER.get(definition.widget_type)
+    if made and node.saved.type not in VIEWPORT_CLASSES:
         message = f"Only a browser makes {made} for {_label(node_id, node)}: what is sent may be old or empty."
         log.add(Finding("browser_value", message, node_id, input_name=definition.name))
     if value is MISSING:

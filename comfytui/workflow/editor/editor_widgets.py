@@ -6,6 +6,7 @@ from typing import Final
 from comfytui.workflow.editor.document import as_mapping
 from comfytui.workflow.editor.input_definitions import MISSING, ClassDefinition, InputDefinition
 from comfytui.workflow.editor.nodes import Node, Widget
+from comfytui.workflow.editor.viewports import VIEWPORT_CLASSES, viewport_state
 from comfytui.workflow.editor.widget_values import SavedValues
 
 CUSTOM_COMBO: Final = "CustomCombo"
@@ -59,8 +60,11 @@ def last_widgets(node: Node, definition: ClassDefinition, values: SavedValues) -
         node.widgets[name] = Widget(name, None, is_sent=False)
 
 
-def stored_value(definition: InputDefinition, values: SavedValues) -> object:
+def stored_value(node: Node, definition: InputDefinition, values: SavedValues) -> object:
     """Return the value of the widget of an input, also of one that the file does not store."""
+    if definition.widget_type == "LOAD_3D" and node.saved.type in VIEWPORT_CLASSES:
+        values.skip(1)
+        return viewport_state(node.saved.properties)
     return ["", ""] if definition.widget_type == "IMAGECOMPARE" else values.take_for(definition)
 
 

@@ -91,7 +91,7 @@ def _restore_inputs(node: Node, definition: ClassDefinition) -> None:
 
 def _add_widget(node: Node, definition: InputDefinition, values: SavedValues) -> Widget:
     widgets_before(node, definition, values)
-    widget = Widget(definition.name, stored_value(definition, values), definition)
+    widget = Widget(definition.name, stored_value(node, definition, values), definition)
     node.widgets[widget.name] = widget
     widgets_behind(node, definition, values)
     return widget

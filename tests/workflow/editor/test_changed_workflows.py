@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tests.workflow.editor.corpus import converted
 from tests.workflow.editor.test_rules import graph_of, linked, node, values_of
 
 
@@ -49,3 +50,14 @@ def test_choices_that_are_read_from_a_path_have_a_switch_that_is_not_sent() -> N
 def test_the_picture_of_a_saved_mesh_is_empty_whatever_is_saved() -> None:
     graph = graph_of(node("SaveGLB", widgets_values=["mesh/a", {"a": 1}]))
     assert graph["1"] == {"filename_prefix": "mesh/a", "image": ""}
+
+
+def test_a_scene_is_sent_as_the_user_saw_it_last() -> None:
+    camera = {"position": {"x": 1, "y": 2, "z": 3}, "zoom": 2}
+    info = {"Preview3DAdvanced": {"input": {"required": {"viewport_state": ["LOAD_3D", {}], "width": ["INT", {}]}}}}
+    turned = node("Preview3DAdvanced", 1, widgets_values=["", 512], properties={"Camera Config": {"state": camera}})
+    new = node("Preview3DAdvanced", 2, widgets_values=["", 512], properties={"Camera Config": "broken"})
+    assert converted({"nodes": [turned, new]}, info).findings == ()
+    graph = graph_of(turned, new, info=info)
+    assert (graph["1"]["viewport_state"]["camera_info"], graph["1"]["width"]) == (camera, 512)
+    assert graph["2"]["viewport_state"]["camera_info"]["position"]["x"] == 10
