@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Select
 
+from comfytui.ui.drafts import DraftFolder
 from comfytui.workflow.parameters import parameters_of
 from tests.fake_backend import FakeBackend
 from tests.ui.screen import screen
@@ -96,3 +97,17 @@ async def test_what_cannot_be_expanded_is_said_at_the_prompt(server: FakeBackend
         await it.generate("a fox", images="1")
         await it.until(lambda: server.submitted, "the batch")
         await it.until(lambda: "! LoRA" not in it.text, "the message to go")
+
+
+async def test_several_choices_are_there_again_at_the_next_start(server: FakeBackend, tmp_path: Path) -> None:
+    drafts = DraftFolder(tmp_path)
+    async with screen(server, drafts=drafts) as it:
+        await it.shows("dreamshaper_8")
+        it.app.screen.query_one("#sampler", Select).focus()
+        await it.press(",")
+        await it.shows("Several")
+        await it.press("down", "space", "enter")
+        await it.shows("Generate 8 (4 × 2)")
+    async with screen(server, drafts=drafts) as it:
+        await it.shows("dreamshaper_8")
+        await it.shows("Generate 8 (4 × 2)")

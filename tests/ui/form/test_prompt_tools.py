@@ -189,9 +189,8 @@ async def test_lora_is_completed_with_its_trigger_words_and_loaded() -> None:
     async with SimServer() as sim, screen(sim.url) as it:
         await it.shows("dreamshaper_8")
         await it.write("prompt", "a fox <lora:")
-        completions = it.app.screen.query(CompletionList)
-        await it.until(lambda: any(each.is_open for each in completions), "the list")
-        name = completions.first().entries[0].name
+        await it.until(lambda: any(each.is_open for each in it.app.screen.query(CompletionList)), "the list")
+        name = it.app.screen.query_one(CompletionList).entries[0].name
         await it.press("tab")
         assert prompt_of(it).text == f"a fox <lora:{name.removesuffix('.safetensors')}:1>"
         await it.write("images", "1")
