@@ -131,6 +131,15 @@ DASHBOARD_BINDINGS = [
         id="edit-prompt",
         tooltip="Edit the prompt in $VISUAL or $EDITOR",
     ),
+    Binding(
+        "ctrl+f",
+        "find_input",
+        "Find input",
+        show=False,
+        priority=True,
+        id="find-input",
+        tooltip="Find a node or an input of the workflow",
+    ),
     Binding("slash", "filter", "Filter", key_display="/", id="filter", tooltip="Show only matching jobs"),
     Binding("n", "write", "Form", id="write", tooltip="Go to the prompt form"),
     Binding("p", "previews", "Previews", id="previews", show=False, tooltip="Live previews on or off"),
@@ -173,8 +182,10 @@ FORM_KEYS = [
     ("ctrl+up, ctrl+down", "In a prompt: weight of the word or parenthesis (alt+up, alt+down too)"),
     ("tab", "In a prompt: take the completion; up and down choose another, esc closes them"),
     ("tab, shift+tab", "Go to the next or previous field"),
-    ("enter", "In a line: go to the next field. In a list: open it"),
+    ("enter", "In a line: go to the next field. In a list: open it, or edit the value"),
     (",", "In a number, 20,30 or 5..8:1: an image of each. In a list: mark several"),
+    ("left, right, + -", "In the list of inputs: change a number, open or close a node"),
+    ("ctrl+r", "In the form: put a value back to the file's"),
 ]
 """The form's own keys and what they do, for the help."""
 KEY_NAMES = {

@@ -20,6 +20,7 @@ from comfytui.ui.dashboard.connection_actions import ConnectionActions, ServerNo
 from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.dashboard.form_actions import FormActions
 from comfytui.ui.dashboard.form_dialogs import FormDialogs
+from comfytui.ui.dashboard.input_actions import InputActions
 from comfytui.ui.dashboard.job_actions import JobActions
 from comfytui.ui.dashboard.now_images import NowImages
 from comfytui.ui.dashboard.pages import BREAKPOINTS, PageSwitcher, layout_of
@@ -28,6 +29,7 @@ from comfytui.ui.dashboard.recall_actions import RecallActions
 from comfytui.ui.dashboard.retry_actions import RetryActions
 from comfytui.ui.dashboard.workflow_actions import WorkflowActions
 from comfytui.ui.form.form import PromptForm
+from comfytui.ui.form.input_panel import InputPanel
 from comfytui.ui.options import Options
 from comfytui.ui.queue.queue_list import QueueList
 from comfytui.ui.queue.queue_panel import QueuePanel
@@ -72,6 +74,7 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
         self._prompt_actions = PromptActions(context)
         self.prompt_sources = self._prompt_actions.sources
         """What completions in prompts come from."""
+        self._input_actions = InputActions(context)
         self._retry_actions = RetryActions(context, self._form_actions)
         self._images = NowImages(context)
         self._mailbox = service.subscribe(lambda: self.post_message(NotificationsPending()))
@@ -150,6 +153,14 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
     @on(PromptForm.Submitted)
     def _on_form_submitted(self, event: PromptForm.Submitted) -> None:
         self._form_actions.submit(event)
+
+    @on(InputPanel.DefinitionsNeeded)
+    def _on_definitions_needed(self) -> None:
+        self._input_actions.load_definitions()
+
+    @on(InputPanel.FileNamed)
+    def _on_file_named(self, event: InputPanel.FileNamed) -> None:
+        self._input_actions.upload(event)
 
     @on(QueueList.Selected)
     def _on_job_selected(self) -> None:
@@ -249,6 +260,11 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
     def action_leave(self) -> None:
         """Leave the form, or else clear the filter."""
         self._pages.leave()
+
+    def action_find_input(self) -> None:
+        """Find an input of the workflow by a part of its name."""
+        self._pages.show_form()
+        self.context.form.inputs.open_filter()
 
     def action_filter(self) -> None:
         """Open the queue's filter."""

@@ -14,6 +14,9 @@ from comfytui.workflow.graph import Workflow, seed_labels
 from comfytui.workflow.input_specs import InputSpec, fallback_spec, parse_input, step_hint, unknown_choice_error
 from comfytui.workflow.seeds import SeedMode
 
+FIELD_INPUTS = ".row Input"
+"""Selects the inputs of fields, but not those of the list of inputs."""
+
 
 class FieldChecks:
     """What each field of a form takes, and what is wrong with its content.
@@ -140,4 +143,4 @@ class FieldChecks:
         return f"{label} of {self.seed_labels[key]}" if several else label
 
     def _inputs(self) -> Iterator[Input]:
-        return iter(self._form.query(Input).results(Input))
+        return iter(self._form.query(FIELD_INPUTS).results(Input))

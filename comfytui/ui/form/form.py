@@ -13,10 +13,12 @@ from textual.widgets import Button, Input, Select, TextArea
 
 from comfytui.ui.form import rows
 from comfytui.ui.form.controls import Choice, GenerateButton
-from comfytui.ui.form.field_checks import FieldChecks
+from comfytui.ui.form.field_checks import FIELD_INPUTS, FieldChecks
+from comfytui.ui.form.input_panel import InputPanel
 from comfytui.ui.form.prompt_area import PromptArea
 from comfytui.ui.form.values import WAITING_FOR_CHOICES, fields_awaiting_choices
 from comfytui.ui.form.waiting_note import WaitingNote
+from comfytui.ui.form.workflow_inputs import WorkflowInputs
 from comfytui.ui.widgets.text import Line, Paragraph
 from comfytui.workflow.axes import parse_axis, product_text
 from comfytui.workflow.batch_values import IMAGES_SPEC, BatchValues
@@ -90,10 +92,18 @@ class PromptForm(VerticalScroll, can_focus=False):
         yield rows.images_row(draft.get(rows.IMAGES_ID, "4" if seeds else "1"))
         yield Paragraph(id="note")
         yield GenerateButton("Generate  F5", id="generate", variant="primary", compact=True)
+        inputs = WorkflowInputs(self.workflow)
+        yield InputPanel(inputs, inputs.values_of(draft))
+
+    @property
+    def inputs(self) -> InputPanel:
+        """The list of the inputs that have no control of their own."""
+        return self.query_one(InputPanel)
 
     def update_specs(self, specs: Mapping[FieldKey, InputSpec]) -> None:
         """Take the server's ranges and choices. A choice that the server does not have stays and is marked."""
         self._checks.update_specs(specs)
+        self.inputs.update(specs)
         for field in self._checks.choice_fields:
             self._set_options(field, self._checks.specs[field])
         self._checks.check_all(self._seed_mode)
@@ -111,14 +121,16 @@ class PromptForm(VerticalScroll, can_focus=False):
 
     def show_refusal(self, key: FieldKey, message: str) -> None:
         """Show the server's error at a field until the field is edited or the form submitted again."""
-        self._checks.show_refusal(key, message)
+        if not self.inputs.show_refusal(key, message):
+            self._checks.show_refusal(key, message)
 
     def read(self) -> BatchValues | None:
         """Check the form and return its content, or None if something is wrong."""
-        if not self._checks.check_all(self._seed_mode):
+        listed = self.inputs.read()
+        if not self._checks.check_all(self._seed_mode) or listed is None:
             return None
         specs = self._checks.specs
-        values: dict[FieldKey, FieldValue] = {}
+        values: dict[FieldKey, FieldValue] = dict(listed)
         axes = self._checks.axes()
         for key in specs:
             control = self.query_one(f"#{key}")
@@ -138,8 +150,10 @@ class PromptForm(VerticalScroll, can_focus=False):
     def texts(self) -> dict[str, str]:
         """Return the text of each control, right or wrong, by the control's id."""
         areas = {area.id or "": area.text for area in self.query(TextArea)}
-        inputs = self.query(Input).results(Input)
-        return areas | {control.id or "": str(control.value) for control in (*inputs, *self.query(Select))}
+        inputs = self.query(FIELD_INPUTS).results(Input)
+        return {**self.inputs.values.texts, **areas} | {
+            control.id or "": str(control.value) for control in (*inputs, *self.query(Select))
+        }
 
     @property
     def _seed_mode(self) -> SeedMode:
@@ -167,7 +181,7 @@ class PromptForm(VerticalScroll, can_focus=False):
     @property
     def first_control(self) -> Widget:
         """The control that has the focus at first."""
-        return self.query("TextArea, Input, WaitingNote").first()
+        return self.query(f"TextArea, {FIELD_INPUTS}, WaitingNote, InputList").first()
 
     def show_note(self, note: str) -> None:
         """Show a note about the whole form, or remove it with an empty one."""
@@ -203,6 +217,7 @@ class PromptForm(VerticalScroll, can_focus=False):
             Whether nothing in it is wrong.
         """
         self._checks.clear_refusals()
+        self.inputs.values.clear_refusals()
         form_values = self.read()
         missing = fields_awaiting_choices(form_values.values, self._checks.specs) if form_values else ()
         self._awaits_choices = bool(missing) and not without_choices
@@ -230,6 +245,11 @@ class PromptForm(VerticalScroll, can_focus=False):
     @on(Button.Pressed, "#generate")
     def _submit_by_button(self) -> None:
         self.submit()
+
+    @on(InputPanel.Edited)
+    def _on_input_edited(self, event: InputPanel.Edited) -> None:
+        event.stop()
+        self.post_message(self.Edited())
 
     @on(Input.Changed)
     def _check_edited_input(self, event: Input.Changed) -> None:

@@ -11,6 +11,7 @@ from textual.message import Message
 from comfytui.sanitize import sanitize
 from comfytui.ui.widgets.entry_search import Entry, Search
 from comfytui.ui.widgets.line_list import LineList
+from comfytui.ui.widgets.text import cut
 
 MAX_TITLE = 500
 """Characters of a title that are shown."""
@@ -130,8 +131,5 @@ class MatchList(LineList, can_focus=False):
 
 
 def _cut(text: str, cells: int) -> str:
-    """Return a text made harmless and cut at the right, with an ellipsis where something is missing."""
-    text = sanitize(text, MAX_TITLE)
-    if cell_len(text) <= cells:
-        return text
-    return f"{set_cell_size(text, cells - 1).rstrip()}…" if cells > 0 else ""
+    """Return a text made harmless, and cut at the right."""
+    return cut(sanitize(text, MAX_TITLE), cells)

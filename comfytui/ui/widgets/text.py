@@ -79,3 +79,10 @@ def truncate_lines(lines: list[str], width: int, height: int) -> list[str]:
         last = kept[-1]
         kept[-1] = (last if cell_len(last) < width else set_cell_size(last, width - 1).rstrip()) + "…"
     return kept
+
+
+def cut(text: str, cells: int) -> str:
+    """Return a text cut at the right to so many cells, with an ellipsis where something is missing."""
+    if cell_len(text) <= cells:
+        return text
+    return f"{set_cell_size(text, cells - 1).rstrip()}…" if cells > 0 else ""

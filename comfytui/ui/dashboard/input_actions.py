@@ -1,0 +1,100 @@
+"""Actions on the form's list of inputs: read the server's definitions of nodes, and upload files."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from comfytui.comfy.errors import ComfyError
+from comfytui.comfy.protocol.library import ServerFile
+from comfytui.sanitize import sanitize
+from comfytui.ui.dashboard.context import DashboardContext
+from comfytui.ui.form.input_panel import InputPanel
+from comfytui.ui.form.input_rows import Item
+from comfytui.workflow.graph import classes_of
+
+if TYPE_CHECKING:
+    from comfytui.service.backend import Backend
+
+MAX_NAME = 60
+"""Characters of a file's name that are shown."""
+PROGRESS_INTERVAL = 0.25
+"""Seconds between two updates of an upload's progress."""
+
+
+class InputActions:
+    """Connects the form's list of inputs with the server."""
+
+    def __init__(self, context: DashboardContext) -> None:
+        self._context = context
+
+    def load_definitions(self) -> None:
+        """Read the server's definitions of the workflow's nodes for the form's list of inputs."""
+        self._context.run(self._load_definitions, "definitions")
+
+    async def _load_definitions(self) -> None:
+        context, form = self._context, self._context.form
+        classes = frozenset(classes_of(form.workflow.graph).values())
+        try:
+            definitions = await asyncio.wrap_future(context.service.definitions(classes))
+        except ComfyError as error:
+            context.notify(f"The server's node definitions could not be read: {error}", "warning")
+            return
+        if context.screen.display and form is context.form:
+            form.inputs.update(definitions=definitions.classes)
+
+    def upload(self, event: InputPanel.FileNamed) -> None:
+        """Upload a file of this machine, and use the name that the server gives it."""
+        panel, item, path = event.panel, event.item, event.path
+        self._context.run(lambda: self._upload(panel, item, path), f"upload {item.key}")
+
+    async def _upload(self, panel: InputPanel, item: Item, path: Path) -> None:
+        name, upload = sanitize(path.name, MAX_NAME), Upload(path)
+        future = self._context.service.call(upload.run)
+        panel.show_upload(item, f"Uploading {name}", upload.cancel)
+        try:
+            waiting = asyncio.wrap_future(future)
+            while not (await asyncio.wait({waiting}, timeout=PROGRESS_INTERVAL))[0]:
+                panel.show_upload(item, upload.progress + f"Uploading {name}", upload.cancel)
+            if waiting.cancelled():
+                panel.end_upload(item, f"The upload of {name} was cancelled.")
+                return
+            file = waiting.result()
+        except (ComfyError, OSError) as error:
+            panel.end_upload(item, f"{name} could not be uploaded: {error}")
+        else:
+            panel.end_upload(item)
+            panel.take_upload(item, file.value)
+
+
+class Upload:
+    """The upload of one file, on the service's loop.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._sent = self._total = 0
+        self._cancel: Callable[[], object] = lambda: None
+
+    async def run(self, backend: "Backend") -> ServerFile:
+        """Upload the file, and return where it is on the server."""
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        self._cancel = partial(loop.call_soon_threadsafe, task.cancel)
+        return await backend.upload(self._path, self._path.name, self._report)
+
+    def cancel(self) -> None:
+        """End the upload, from any thread."""
+        self._cancel()
+
+    @property
+    def progress(self) -> str:
+        """How much of the file was sent, or an empty text while that is not known."""
+        return f"{100 * self._sent // self._total} % " if self._total else ""
+
+    def _report(self, sent: int, total: int) -> None:
+        self._sent, self._total = sent, total

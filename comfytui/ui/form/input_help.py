@@ -1,0 +1,48 @@
+"""What the help line says about an input: what is wrong, else what it is and what it accepts."""
+
+from comfytui.sanitize import sanitize
+from comfytui.ui.form.input_rows import Item
+from comfytui.ui.form.input_values import InputValues, text_of
+from comfytui.workflow.input_specs import InputSpec
+
+MAX_FILE_VALUE = 60
+"""Characters of the value in the file that are shown."""
+
+
+def help_text(item: Item, values: InputValues) -> str:
+    """Return the help on an input; the error comes first, then the value in the file if it differs."""
+    if upload := values.upload(item):
+        return f"{upload}. ctrl+r cancels it."
+    if error := values.error(item):
+        return f"! {error}"
+    parts = [
+        f"Was {sanitize(text_of(item.value), MAX_FILE_VALUE) or 'empty'} (ctrl+r)" if values.is_changed(item) else ""
+    ]
+    parts += [_sentence(item.spec.tooltip or item.label), _accepted(item.spec)]
+    return " ".join(f"{part}." for part in parts if part)
+
+
+def _sentence(text: str) -> str:
+    return text.strip().removesuffix(".")
+
+
+def _accepted(spec: InputSpec) -> str:
+    """Return the range and the step of a number, or how many choices there are."""
+    match spec.kind:
+        case "int" | "float":
+            low, high = _number(spec.minimum), _number(spec.maximum)
+            bounds = (
+                f"{low} to {high}" if low and high else f"At least {low}" if low else f"At most {high}" if high else ""
+            )
+            step = f"step {_number(spec.step)}" if spec.step else ""
+            return ", ".join(part for part in (bounds, step) if part)
+        case "choice" | "file":
+            return f"{len(spec.options):,} to choose from" if spec.options else ""
+        case _:
+            return ""
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return str(int(value)) if value == int(value) else str(value)

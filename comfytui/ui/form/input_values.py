@@ -1,0 +1,125 @@
+"""The values that were typed for the inputs of a workflow, right or wrong, as texts."""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from comfytui.ui.form.input_rows import Item
+from comfytui.workflow.fields import FieldKey, FieldValue
+from comfytui.workflow.input_specs import InputSpec, parse_input, unknown_choice_error
+from comfytui.workflow.nodes import is_number
+
+
+class InputValues:
+    """Texts that differ from the workflow's values.
+
+    Args:
+        texts: The texts of a draft; of keys that are not known yet, too.
+    """
+
+    def __init__(self, texts: Mapping[FieldKey, str]) -> None:
+        self._texts = dict(texts)
+        self._refusals: dict[FieldKey, str] = {}
+        self._uploads: dict[FieldKey, str] = {}
+
+    @property
+    def texts(self) -> Mapping[FieldKey, str]:
+        """The texts that differ, by their keys."""
+        return self._texts
+
+    def text(self, item: Item) -> str:
+        """Return the text of a value."""
+        return self._texts.get(item.key, text_of(item.value))
+
+    def is_changed(self, item: Item) -> bool:
+        """Return whether a value differs from the workflow's."""
+        return item.key in self._texts
+
+    def set(self, item: Item, text: str) -> bool:
+        """Set the text of a value, and return whether it differs from the one before."""
+        if text == self.text(item):
+            return False
+        self._refusals.pop(item.key, None)
+        if _is_same(text, item):
+            self._texts.pop(item.key, None)
+        else:
+            self._texts[item.key] = text
+        return True
+
+    def reset(self, item: Item) -> bool:
+        """Put back the workflow's value, and return whether that changes what is shown."""
+        refused = self._refusals.pop(item.key, None)
+        return self._texts.pop(item.key, refused) is not None
+
+    def refuse(self, key: FieldKey, message: str) -> None:
+        """Keep the server's error about a value, until it is changed or sent again."""
+        self._refusals[key] = message
+
+    def clear_refusals(self) -> None:
+        """Drop the server's errors."""
+        self._refusals.clear()
+
+    def show_upload(self, key: FieldKey, text: str) -> None:
+        """Keep what is shown of an upload in the place of a value; an empty text for none."""
+        if text:
+            self._uploads[key] = text
+        else:
+            self._uploads.pop(key, None)
+
+    def upload(self, item: Item) -> str:
+        """Return what is shown of an upload in the place of a value, or an empty text."""
+        return self._uploads.get(item.key, "")
+
+    def error(self, item: Item) -> str:
+        """Return what is wrong with a value, or an empty text."""
+        if refusal := self._refusals.get(item.key):
+            return refusal
+        if item.key not in self._texts:
+            return unknown_choice_error(text_of(item.value), item.spec, item.label)
+        try:
+            parse_input(self._texts[item.key], item.spec, item.label)
+        except ValueError as error:
+            return str(error)
+        return ""
+
+    def values(self, items: Iterable[Item]) -> dict[FieldKey, FieldValue]:
+        """Return the values that differ.
+
+        Raises:
+            ValueError: One of them is wrong.
+        """
+        changed = (item for item in items if item.key in self._texts)
+        return {item.key: parse_input(self._texts[item.key], item.spec, item.label) for item in changed}
+
+
+def text_of(value: FieldValue) -> str:
+    """Return a value as it is typed."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _is_same(text: str, item: Item) -> bool:
+    """Return whether a text stands for the workflow's value."""
+    try:
+        value = parse_input(text, item.spec, item.label)
+    except ValueError:
+        return False
+    return value == item.value and isinstance(value, bool) == isinstance(item.value, bool)
+
+
+def stepped(text: str, spec: InputSpec, steps: int) -> str | None:
+    """Return a number as text, some steps higher or lower and within its bounds; None if the text is no number."""
+    try:
+        value = parse_input(text, InputSpec(spec.kind))
+    except ValueError:
+        return None
+    if not is_number(value):
+        return None
+    # In decimal, so that steps of 0.1 do not add up to 0.30000000000000004.
+    step = Decimal(str(spec.step or (1 if spec.kind == "int" else 0.1)))
+    new = Decimal(str(value)) + step * steps
+    if spec.maximum is not None:
+        new = min(new, Decimal(str(spec.maximum)))
+    if spec.minimum is not None:
+        new = max(new, Decimal(str(spec.minimum)))
+    return str(int(new)) if spec.kind == "int" else str(float(new))

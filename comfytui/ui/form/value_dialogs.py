@@ -1,0 +1,55 @@
+"""Dialogs that change one value: a picker for choices and files, and a screen for a text of several lines."""
+
+from collections.abc import Callable
+from typing import Any
+
+from textual.app import App
+
+from comfytui.ui.form.controls import name_group
+from comfytui.ui.form.input_rows import Item
+from comfytui.ui.widgets.entry_search import Entry
+
+Take = Callable[[str], object]
+"""Takes the text of the new value."""
+
+
+def pick_value(app: App[Any], item: Item, text: str, query: str, take: Take) -> None:
+    """Let the user choose one of an input's choices, or of the server's files; a file may also be named.
+
+    Args:
+        app: The application.
+        item: The input.
+        text: The present value.
+        query: What is typed in the picker at first.
+        take: Takes the choice.
+    """
+    # Imported late: the first paint does not need it.
+    from comfytui.ui.screens.picker import PickerScreen
+
+    names = item.spec.options or ()
+    is_free = item.spec.kind == "file" or item.spec.options is None
+
+    def take_entry(entry: Entry[str] | None) -> None:
+        if entry is not None:
+            take(entry.value)
+
+    screen = PickerScreen(
+        item.label,
+        [name_group(names)],
+        current=names.index(text) if text in names else None,
+        query=query.strip(),
+        typed=str if is_free else None,
+        empty="Type a name." if is_free else "The server offers nothing to choose from.",
+    )
+    app.push_screen(screen, take_entry)
+
+
+def edit_text(app: App[Any], item: Item, text: str, take: Take) -> None:
+    """Let the user edit a text of several lines."""
+    from comfytui.ui.screens.text import TextScreen
+
+    def take_text(result: str | None) -> None:
+        if result is not None:
+            take(result)
+
+    app.push_screen(TextScreen(item.label, text), take_text)

@@ -1,0 +1,327 @@
+"""The form's list of inputs: those that matter, and every input of every node, edited with keys."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.events import Paste
+from textual.widgets import TextArea
+
+from comfytui.comfy.errors import ServerError
+from comfytui.comfy.protocol.library import ServerFile
+from comfytui.ui.drafts import DraftFolder
+from comfytui.ui.form.form import PromptForm
+from comfytui.ui.form.input_list import InputList
+from comfytui.ui.form.input_rows import Heading, Row
+from comfytui.workflow.builtin import txt2img
+from comfytui.workflow.graph import Workflow, apply_values, workflow_of
+from comfytui.workflow.nodes import Slot
+from tests.fake_backend import FakeBackend
+from tests.ui.screen import Screen, screen
+
+
+def node(class_type: str, **inputs: Any) -> dict[str, Any]:
+    return {"class_type": class_type, "inputs": inputs}
+
+
+def with_nodes(**nodes: dict[str, Any]) -> Workflow:
+    """The built-in workflow with other nodes."""
+    return workflow_of("mine", {**txt2img().graph, **nodes})
+
+
+def with_lora() -> Workflow:
+    graph = dict(txt2img().graph)
+    graph["10"] = node(
+        "LoraLoader",
+        lora_name="detail.safetensors",
+        strength_model=0.8,
+        strength_clip=1.0,
+        model=["4", 0],
+        clip=["4", 1],
+    )
+    graph["3"] = {**graph["3"], "inputs": {**graph["3"]["inputs"], "model": ["10", 0]}}
+    graph["6"] = node("CLIPTextEncode", text="", clip=["10", 1])
+    return workflow_of("lora", graph)
+
+
+OTHER = with_nodes(
+    **{
+        "20": node("MyNode", size=3, ratio=0.5, fast=True, tint="#ff0000", note="one"),
+        "21": node("Second node", text="two\nlines", weight=7),
+    }
+)
+
+
+def inputs(it: Screen) -> InputList:
+    return it.app.screen.query_one(InputList)
+
+
+def line(it: Screen, label: str) -> str:
+    """The line on the screen that begins with a label."""
+    # The line of help below the list may begin with the label, too.
+    return next(each for each in it.text.splitlines() if label in each[:34])
+
+
+async def to_item(it: Screen, key: str) -> None:
+    """Open what has to be open, and go to a value."""
+    inputs(it).focus()
+    await it.pilot.pause()
+    if not inputs(it).select_item(key):
+        await it.press("end")
+        if isinstance(inputs(it).current, Heading):
+            await it.press("right")
+        for heading in [each for each in inputs(it).lines if isinstance(each, Heading) and not each.is_open]:
+            inputs(it).post_message(InputList.Toggled(heading, True))
+        await it.pilot.pause()
+        assert inputs(it).select_item(key), list(inputs(it).lines)
+    await it.pilot.pause()
+
+
+def filled_in(it: Screen) -> Any:
+    """The graph as the form would send it."""
+    form = it.app.screen.query_one(PromptForm)
+    values = form.read()
+    assert values is not None
+    return apply_values(form.workflow, values.values)
+
+
+async def test_inputs_that_matter_come_first_and_all_others_are_closed() -> None:
+    async with screen(FakeBackend(), workflow=OTHER) as it:
+        await it.shows("▸ All inputs")
+        assert "Denoise" in it.text
+        assert "MyNode" not in it.text
+        inputs(it).focus()
+        await it.press("end", "enter")
+        await it.shows("▸ MyNode #20")
+        await it.shows("▸ Second node #21")
+        await it.press("end", "up", "right")
+        await it.shows("▾ MyNode #20")
+        assert "ratio" in line(it, "ratio")
+        await it.press("left")
+        await it.until(lambda: "ratio" not in it.text, "the node to close")
+
+
+@pytest.mark.parametrize(
+    ("key", "keys", "expected"),
+    [
+        ("20.size", ["right", "right", "left"], 4),
+        ("20.size", ["shift+right"], 13),
+        ("20.size", ["plus", "plus", "minus"], 4),
+        ("20.size", [*"42", "enter"], 42),
+        ("20.size", ["enter", "backspace", *"12", "down"], 12),
+        ("20.size", ["enter", *"99", "escape"], 3),
+        ("20.ratio", ["right"], 0.6),
+        ("20.ratio", ["enter", "backspace", *"75", "enter"], 0.75),
+        ("20.fast", ["space"], False),
+        ("20.fast", ["enter", "enter"], True),
+        ("20.note", [*"new", "enter"], "new"),
+        ("20.note", ["enter", *" more", "tab"], "one more"),
+        ("20.size", ["right", "ctrl+r"], 3),
+    ],
+)
+async def test_values_are_edited_in_their_place(key: str, keys: list[str], expected: object) -> None:
+    async with screen(FakeBackend(), workflow=OTHER) as it:
+        await it.shows("dreamshaper_8")
+        await to_item(it, key)
+        await it.press(*["space" if each == " " else each for each in keys])
+        await it.pilot.pause()
+        value = filled_in(it)["20"]["inputs"][key.partition(".")[2]]
+        assert value == expected
+        assert type(value) is type(expected)
+
+
+async def test_changed_value_is_marked_and_put_back() -> None:
+    async with screen(FakeBackend(), workflow=OTHER) as it:
+        await it.shows("dreamshaper_8")
+        await to_item(it, "20.size")
+        assert "•" not in line(it, "size")
+        await it.press("right")
+        assert "•" in line(it, "size")
+        await it.shows("Was 3 (ctrl+r).")
+        await it.press("ctrl+r")
+        assert "•" not in line(it, "size")
+        await it.press("right", "left")
+        assert "•" not in line(it, "size")
+
+
+async def test_wrong_value_is_marked_kept_and_not_sent() -> None:
+    server = FakeBackend()
+    async with screen(server, workflow=OTHER) as it:
+        await it.shows("dreamshaper_8")
+        await to_item(it, "20.size")
+        await it.press(*"many", "enter")
+        await it.shows("! size must be a whole number.")
+        await it.press("escape", "f5")
+        await it.shows("! size must be a whole number.")
+        assert it.app.screen.focused is inputs(it)
+        assert server.submitted == []
+        await it.press(*"8", "enter")
+        assert filled_in(it)["20"]["inputs"]["size"] == 8
+
+
+async def test_drafts_keep_values_of_nodes(tmp_path: Path) -> None:
+    drafts = DraftFolder(tmp_path)
+    async with screen(FakeBackend(), drafts=drafts, workflow=OTHER) as it:
+        await it.shows("dreamshaper_8")
+        await to_item(it, "20.size")
+        await it.press(*"many", "enter")
+        await to_item(it, "denoise")
+        await it.press("left")
+    async with screen(FakeBackend(), drafts=drafts, workflow=OTHER) as it:
+        await it.shows("dreamshaper_8")
+        await it.press("f5")
+        await it.shows("! size must be a whole number.")
+        await it.press("ctrl+r")
+        graph = filled_in(it)
+        assert graph["20"]["inputs"]["size"] == 3
+        assert graph["3"]["inputs"]["denoise"] == 0.99
+
+
+async def test_lora_stands_in_one_line_and_is_switched_off() -> None:
+    async with screen(FakeBackend(), workflow=with_lora()) as it:
+        await it.shows("dreamshaper_8")
+        await it.shows("[x] detail")
+        await to_item(it, "lora_strength")
+        await it.press("plus", "plus")
+        await it.shows("0.82")
+        await it.press("space")
+        await it.shows("[ ] detail")
+        await it.press("escape")
+        assert filled_in(it)["3"]["inputs"]["model"] == ["4", 0]
+
+
+async def test_choice_of_a_node_is_taken_from_a_picker() -> None:
+    server = FakeBackend()
+    workflow = with_nodes(**{"20": node("KSamplerSelect", sampler_name="euler")})
+    async with screen(server, workflow=workflow) as it:
+        await it.shows("dreamshaper_8")
+        await to_item(it, "20.sampler_name")
+        await it.until(lambda: server.definition_requests, "the definitions")
+        await it.until(lambda: "to choose from" in it.text, "the choices")
+        await it.press(*"dpmpp_2m", "enter")
+        await it.until(lambda: it.app.screen.query(InputList), "the picker to close")
+        assert "dpmpp_2m" in line(it, "sampler_")
+
+
+async def test_text_of_several_lines_is_edited_on_a_screen_of_its_own() -> None:
+    async with screen(FakeBackend(), workflow=OTHER) as it:
+        await it.shows("dreamshaper_8")
+        await to_item(it, "21.text")
+        await it.press("enter")
+        await it.until(lambda: it.app.screen.query(TextArea) and not it.app.screen.query(InputList), "the screen")
+        await it.press("enter", *"three", "escape")
+        await it.until(lambda: it.app.screen.query(InputList), "the form")
+        assert filled_in(it)["21"]["inputs"]["text"] == "two\nlines\nthree"
+
+
+async def test_filter_finds_inputs_by_node_and_name() -> None:
+    async with screen(FakeBackend(), workflow=OTHER) as it:
+        await it.shows("dreamshaper_8")
+        await it.press("ctrl+f", *"second", "space", *"wei")
+        await it.shows("▾ Second node #21")
+        rows = [each for each in inputs(it).lines if isinstance(each, Row)]
+        assert [row.items[0].key for row in rows] == ["21.weight"]
+        await it.press("enter", "end", "right")
+        assert "8" in line(it, "weight")
+        await it.press("ctrl+f", "escape")
+        await it.shows("Denoise")
+        assert it.app.screen.focused is inputs(it)
+
+
+async def test_promoted_inputs_are_open_from_the_start() -> None:
+    promoted = replace(OTHER, promoted=(Slot("20", "size", "MyNode"),))
+    async with screen(FakeBackend(), workflow=promoted) as it:
+        await it.shows("▾ Workflow inputs")
+        assert "3" in line(it, "size")
+
+
+async def test_refused_value_shows_the_server_error() -> None:
+    server = FakeBackend()
+    async with screen(server, workflow=with_lora()) as it:
+        await it.shows("dreamshaper_8")
+        await it.generate(images="1")
+        await it.shows("Value not in list")
+        item = inputs(it).current_item
+        assert item is not None
+        assert item.key == "lora"
+
+
+class Uploads(FakeBackend):
+    """A server that holds an upload up until it may go on."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        super().__init__()
+        self.go_on = False
+        self.cancelled = False
+        self.error = error
+
+    async def upload(self, source: Any, name: str, report: Any = None, **_: Any) -> ServerFile:
+        report(25, 100)
+        try:
+            while not self.go_on:  # noqa: ASYNC110 - set by another thread
+                await asyncio.sleep(0.01)
+        except asyncio.CancelledError:
+            self.cancelled = True
+            raise
+        if self.error:
+            raise self.error
+        return await super().upload(source, f"new {name}", report)
+
+
+def with_picture() -> Workflow:
+    return with_nodes(**{"20": node("LoadImage", image="old.png"), "21": node("PreviewImage", images=["20", 0])})
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "a cat.png"
+    path.write_bytes(b"png")
+    return path
+
+
+async def test_upload_that_fails_says_why(picture: Path) -> None:
+    server = Uploads(ServerError("The server takes files of up to 100 MB."))
+    server.go_on = True
+    async with screen(server, workflow=with_picture()) as it:
+        await it.shows("dreamshaper_8")
+        await to_item(it, "image")
+        it.app.post_message(Paste(str(picture)))
+        await it.shows("takes files")
+        assert "old.png" in line(it, "Image ")
+
+
+async def test_three_hundred_inputs_cost_no_widget_and_no_slow_key() -> None:
+    many = with_nodes(**{str(n): node(f"Node{n}", a=n, b="text", c=0.5) for n in range(100, 200)})
+    async with screen(FakeBackend(), workflow=many) as it:
+        await it.shows("dreamshaper_8")
+        await to_item(it, "199.c")
+        assert len(it.app.screen.query("PromptForm *")) < 70
+        assert len(inputs(it).lines) > 300
+        took = await fastest(3, lambda: it.press("up"))
+        assert took < 0.5  # A form of 300 widgets takes seconds to be laid out.
+
+
+async def fastest(times: int, act: Callable[[], Any]) -> float:
+    best = 1e9
+    for _ in range(times):
+        began = time.monotonic()
+        await act()
+        best = min(best, time.monotonic() - began)
+    return best
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+async def test_cursor_and_help_stay_in_view(size: tuple[int, int]) -> None:
+    many = with_nodes(**{str(n): node(f"Node{n}", a=n) for n in range(100, 140)})
+    async with screen(FakeBackend(), size, workflow=many) as it:
+        await it.shows("dreamshaper_8")
+        await to_item(it, "139.a")
+        await it.press("right")
+        await it.shows("Was 139 (ctrl+r).")
+        assert "140" in it.text
+        await it.press("home")
+        await it.until(lambda: "Denoise" in it.text, "the first line")

@@ -1,0 +1,36 @@
+"""Paths that are typed, pasted or dropped."""
+
+from pathlib import Path
+
+import pytest
+
+from comfytui.ui.form.local_files import local_file
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "my cat's photo (1).png"
+    path.write_bytes(b"png")
+    return path
+
+
+def test_paths_as_terminals_and_shells_write_them_are_taken(picture: Path) -> None:
+    escaped = str(picture)
+    for each in " '()":
+        escaped = escaped.replace(each, f"\\{each}")
+    for text in (str(picture), f'"{picture}"', f" {picture}\n", escaped, picture.as_uri()):
+        assert local_file(text) == picture, text
+
+
+def test_a_path_below_the_home_folder_is_taken(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(picture.parent))
+    assert local_file(f"~/{picture.name}") == picture
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "cat.png", "input/cat.png", "/", "/no/such.png", "file://other.example/tmp/x.png", "/a\0b", "/x\n/y",
+     "~nobody/x", "/" + "x" * 5_000, "'", "file://[", "https://example.com/x.png"],
+)  # fmt: skip
+def test_what_is_no_file_here_is_left_alone(text: str) -> None:
+    assert local_file(text) is None
