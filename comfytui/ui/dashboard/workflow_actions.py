@@ -118,6 +118,8 @@ class WorkflowActions:
         self.open.shown = entry
         form.border_title = self.open.title()
         await swap_form(self._context, form)
+        if not self._context.screen.display:  # It closes, and half of the form is gone.
+            return old_texts
         if exactly:
             show_exactly(form, texts)
         entry.draft.update(self._texts())

@@ -70,6 +70,9 @@ class PromptForm(VerticalScroll, can_focus=False):
         """Compose a row for each input that the graph has, or only the note if there is no graph yet."""
         if not self.workflow.graph:
             yield WaitingNote(id="note")
+            panel = self._input_panel()
+            panel.display = False
+            yield panel
             return
         draft, seed_labels = self._draft, self._checks.seed_labels
         # A random seed was not typed by the user: the workflow's own is more useful, since it made its image.
@@ -92,8 +95,11 @@ class PromptForm(VerticalScroll, can_focus=False):
         yield rows.images_row(draft.get(rows.IMAGES_ID, "4" if seeds else "1"))
         yield Paragraph(id="note")
         yield GenerateButton("Generate  F5", id="generate", variant="primary", compact=True)
+        yield self._input_panel()
+
+    def _input_panel(self) -> InputPanel:
         inputs = WorkflowInputs(self.workflow)
-        yield InputPanel(inputs, inputs.values_of(draft))
+        return InputPanel(inputs, inputs.values_of(self._draft))
 
     @property
     def inputs(self) -> InputPanel:
