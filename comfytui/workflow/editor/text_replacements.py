@@ -23,7 +23,7 @@ _SAVING_CLASSES: Final = frozenset(
 
 _COMMENT_START: Final = re.compile(r"/[*/]")
 _LINE_END: Final = re.compile(r"[\n\r\u2028\u2029]|\Z")
-_TOKEN: Final = re.compile(r"\\[{}|]|[{}|]")
+_TOKEN: Final = re.compile(r"\\.|[{}|]", re.DOTALL)
 _ESCAPED: Final = re.compile(r"\\([{}|])")
 _PATTERN: Final = re.compile(r"%([^%]+)%")
 _DATE_PART: Final = re.compile(r"dd?|MM?|hh?|mm?|ss?|yyy?y?")
@@ -102,9 +102,10 @@ class TextReplacer:
         return _PATTERN.sub(lambda match: self._replacement(match[1], match[0]), text)
 
     def _replacement(self, pattern: str, unchanged: str) -> str:
-        if pattern.startswith("date:"):
-            return format_date(pattern.removeprefix("date:"), self._now)
         name, *rest = pattern.split(".")
+        if name.startswith("date:") and len(rest) != 1:
+            # The editor takes a point for the end of a node's name, so that a date ends at its first one of several.
+            return format_date(name.removeprefix("date:"), self._now)
         node = self._find(name) if len(rest) == 1 else None
         if node is None:
             return unchanged
