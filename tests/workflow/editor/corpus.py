@@ -16,6 +16,8 @@ FOLDER = Path(__file__).parents[2] / "data" / "workflows"
 NOW = datetime(2026, 1, 2, 3, 4, 5)
 MADE_BY_BROWSER = {("Load3D", "image"), ("Load3DAdvanced", "viewport_state")}
 """Inputs for which the browser draws a scene."""
+NEED_NO_MODEL = {"basic_image_color_adjustment.json", "utility_interpolation_image_upscale.json"}
+"""Templates that a server runs without a model."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,13 @@ def object_info() -> dict[str, Any]:
 def templates() -> list[Example]:
     graphs = {each["name"]: each["prompt"] for each in lines("prompts.jsonl.gz")}
     return [Example(each["name"], each["workflow"], graphs[each["name"]]) for each in lines("templates.jsonl.gz")]
+
+
+@cache
+def without_models() -> list[Example]:
+    """Return the templates that a server runs without a model."""
+    further = [Example(each["name"], each["workflow"], each["prompt"]) for each in lines("without_models.jsonl.gz")]
+    return [*(each for each in templates() if each.name in NEED_NO_MODEL), *further]
 
 
 @cache
