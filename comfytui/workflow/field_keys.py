@@ -21,8 +21,12 @@ class Field(StrEnum):
     MASK = "mask"
     VIDEO = "video"
     AUDIO = "audio"
+    MODEL_FILE = "model_file"
     WIDTH = "width"
     HEIGHT = "height"
+    ASPECT_RATIO = "aspect_ratio"
+    MEGAPIXELS = "megapixels"
+    RESOLUTION = "resolution"
     LENGTH = "length"
     FPS = "fps"
     DURATION = "duration"
@@ -54,6 +58,7 @@ _LABELS: Final = {
     Field.CFG: "CFG",
     Field.FPS: "FPS",
     Field.VAE: "VAE",
+    Field.MODEL_FILE: "3D model",
     Field.LORA: "LoRA",
     Field.LORA_ON: "LoRA on",
     Field.LORA_STRENGTH: "LoRA strength",

@@ -14,7 +14,7 @@ from comfytui.workflow.field_keys import Field, FieldKey, FieldValue, field_key,
 from comfytui.workflow.lora_fields import LORA_FIELDS, lora_rows
 from comfytui.workflow.node_fields import CONTROLNET_FIELDS, controlnet_rows, file_slots, loader_slots
 from comfytui.workflow.nodes import Nodes, Slot, nodes_of, resolve_switches
-from comfytui.workflow.passes import SlotGroup, pass_fields, samplers_of, seed_of
+from comfytui.workflow.passes import SlotGroup, pass_fields, samplers_of, seeds_of
 
 __all__ = ["Field", "FieldKey", "FieldValue", "field_of", "find_fields", "first_slots", "seed_key", "seed_keys"]
 
@@ -120,7 +120,7 @@ def first_slots(nodes: Nodes) -> Mapping[FieldKey, Slot]:
 def _seed_slots(nodes: Nodes, groups: Iterable[SlotGroup]) -> list[Slot]:
     """Return the seeds of passes, then those of other nodes; a seed node that feeds several samplers counts once."""
     slots = dict.fromkeys(slot for group in groups for slot in group)
-    slots.update(dict.fromkeys(slot for node in nodes.values() if (slot := seed_of(nodes, node))))
+    slots.update(dict.fromkeys(slot for node in nodes.values() for slot in seeds_of(nodes, node)))
     return list(slots)[:MAX_SEEDS]
 
 

@@ -5,15 +5,34 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from comfytui.workflow.field_keys import Field
-from comfytui.workflow.nodes import Node, Nodes, Slot, TypeCheck, is_number, is_text, slot_of, topological_order
+from comfytui.workflow.nodes import (
+    Node,
+    Nodes,
+    Slot,
+    TypeCheck,
+    is_number,
+    is_text,
+    own_names,
+    slot_of,
+    topological_order,
+)
 
 MAX_ROWS: Final = 64
 """Fields of one kind that one graph has."""
 
 _is_image_loader = re.compile(r"load.*image|image.*load", re.IGNORECASE).search
 _is_video_loader = re.compile(r"load.*video|video.*load", re.IGNORECASE).search
+_is_3d_loader = re.compile(r"load.*3d", re.IGNORECASE).search
 _is_audio_loader = re.compile(r"load.*audio|audio.*load", re.IGNORECASE).search
 _CLIP_NAMES: Final = ("clip_name", "clip_name1", "clip_name2", "clip_name3", "clip_name4", "text_encoder")
+_FILE_INPUTS: Final[Mapping[Field, tuple[str, ...]]] = {
+    Field.IMAGE: ("image", "file"),
+    Field.MASK: ("image", "file"),
+    Field.VIDEO: ("file", "video"),
+    Field.AUDIO: ("audio", "audio_file", "file"),
+    Field.MODEL_FILE: ("model_file",),
+}
+"""The names of the inputs that name files."""
 CONTROLNET_FIELDS: Final[Mapping[Field, tuple[str, ...]]] = {
     Field.CONTROLNET_STRENGTH: ("strength", "controlnet_strength"),
     Field.CONTROLNET_START: ("start_percent",),
@@ -25,19 +44,22 @@ CONTROLNET_FIELDS: Final[Mapping[Field, tuple[str, ...]]] = {
 def file_slots(nodes: Nodes) -> Mapping[Field, list[Slot]]:
     """Return the inputs that name files of the server's input folder, if something uses them."""
     outputs = _used_outputs(nodes)
-    found: dict[Field, list[Slot]] = {Field.IMAGE: [], Field.MASK: [], Field.VIDEO: [], Field.AUDIO: []}
+    found: dict[Field, list[Slot]] = {field: [] for field in _FILE_INPUTS}
     for node in nodes.values():
         if node.id in outputs and (field := _file_field(node, outputs[node.id])):
-            names = ("file", "video", "audio", "audio_file", "image")
-            if slot := next((Slot(node.id, name, node.class_type) for name in names if _names_file(node, name)), None):
+            names = (name for name in _FILE_INPUTS[field] if is_text(node.inputs.get(name)))
+            if slot := next((Slot(node.id, name, node.class_type) for name in names), None):
                 found[field].append(slot)
     return found
 
 
 def loader_slots(nodes: Nodes) -> Mapping[Field, list[Slot]]:
-    """Return the inputs that name VAEs and text encoders, and the file name prefixes of outputs."""
+    """Return the inputs that name VAEs, text encoders and sizes, frame rates, and the file name prefixes of outputs."""
     ordered = topological_order(nodes)
     return {
+        Field.ASPECT_RATIO: list(_named(nodes, ordered, ("aspect_ratio", "ratio"), is_text)),
+        Field.MEGAPIXELS: list(_named(nodes, ordered, ("megapixels",), is_number)),
+        Field.RESOLUTION: list(_named(nodes, ordered, ("resolution",), is_text)),
         Field.VAE: list(_named(nodes, ordered, ("vae_name",), is_text)),
         Field.TEXT_ENCODER: list(_named(nodes, ordered, _CLIP_NAMES, is_text, _is_text_encoder)),
         Field.FPS: list(_named(nodes, ordered, ("fps", "frame_rate"), is_number, lambda node: bool(node.links))),
@@ -72,15 +94,13 @@ def _file_field(node: Node, outputs: set[int]) -> Field | None:
         return Field.MASK if is_mask else Field.IMAGE
     if _is_video_loader(node.class_type):
         return Field.VIDEO
-    return Field.AUDIO if _is_audio_loader(node.class_type) else None
+    if _is_audio_loader(node.class_type):
+        return Field.AUDIO
+    return Field.MODEL_FILE if _is_3d_loader(node.class_type) else None
 
 
 def _is_text_encoder(node: Node) -> bool:
     return "vision" not in node.class_type.lower()
-
-
-def _names_file(node: Node, name: str) -> bool:
-    return is_text(node.inputs.get(name))
 
 
 def _named(
@@ -95,7 +115,7 @@ def _named(
         slot_of(nodes, node, (name,), has_type)
         for node in ordered
         if condition(node)
-        for name in names
+        for name in own_names(node, names)
         if name in node.inputs
     )
     yield from dict.fromkeys(slot for slot in slots if slot)

@@ -60,6 +60,13 @@ class Node:
     branch_inputs: tuple[str, ...] = ()
     """The inputs that a dynamic combo adds, such as `model.prompt`."""
 
+    @property
+    def operands(self) -> tuple[str, ...]:
+        """The values of an expression; empty if the node computes none."""
+        if not isinstance(self.inputs.get("expression"), str):
+            return ()
+        return tuple([name for name in self.branch_inputs if name.startswith("values.")])
+
     def reroute_input(self) -> Iterable[str]:
         """Return the only input of a reroute, which is a node with a link and nothing else; of others nothing."""
         return self.links if len(self.inputs) == 1 else ()
@@ -155,6 +162,15 @@ def slot_of(nodes: Nodes, node: Node, names: Iterable[str], has_type: TypeCheck)
     return None
 
 
+def own_names(node: Node, names: Iterable[str]) -> Iterable[str]:
+    """Return input names, and those that a node has in the branch of a dynamic combo: `model.prompt` for `prompt`."""
+    if not node.branch_inputs:
+        return names
+    return [
+        own for name in names for own in (name, *(each for each in node.branch_inputs if each.endswith(f".{name}")))
+    ]
+
+
 def value_at(graph: Mapping[str, Any], slot: Slot) -> Any:
     """Return the value that a slot of this graph holds."""
     if slot.input_name == NODE_SWITCH:
@@ -215,6 +231,8 @@ def _value_inputs(node: Node, name: str, has_type: TypeCheck) -> list[str]:
     for candidate in (name, *_VALUE_INPUTS):
         if candidate in node.links or has_type(node.inputs.get(candidate)):
             return [candidate]
+    if len(node.operands) == 1:
+        return list(node.operands)
     return list(node.inputs) if len(node.inputs) == 1 else []
 
 

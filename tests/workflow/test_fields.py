@@ -3,7 +3,7 @@
 import pytest
 
 from comfytui.workflow.fields import MAX_SEEDS, Field, find_fields, seed_keys
-from tests.workflow.graphs import Graph, flux, stable_diffusion, unusual
+from tests.workflow.graphs import Graph, flux, node, stable_diffusion, unusual
 
 TXT2IMG = {
     "model": "4.ckpt_name",
@@ -277,3 +277,78 @@ def test_one_seed_node_that_feeds_two_samplers_is_one_seed() -> None:
         graph[sampler]["inputs"]["seed"] = ["50", 0]
     found = slots_by_field(graph)
     assert [found[key] for key in seed_keys(found)] == ["50.value"]
+
+
+def test_a_text_that_a_guider_of_two_prompts_takes_on_both_sides_is_the_negative() -> None:
+    graph = flux.with_two_prompts()
+    guider = next(each for each in graph.values() if each["class_type"] == "DualCFGGuider")
+    guider["inputs"]["cond2"] = guider["inputs"]["negative"]
+    assert slots_by_field(graph)["prompt"] == "6.text"
+    assert slots_by_field(graph)["negative"] == "7.text"
+    assert "prompt-2" not in slots_by_field(graph)
+
+
+def test_every_seed_of_a_node_is_a_field() -> None:
+    graph = {"1": node("TripoImageToModelNode", model_seed=42, texture_seed=42, style="None", **{"model.seed": 7})}
+    assert slots_by_field(graph) == {"seed": "1.model.seed", "seed-2": "1.model_seed", "seed-3": "1.texture_seed"}
+
+
+def test_numbered_texts_are_prompts_of_their_own() -> None:
+    texts = {"inputs.text1": "hello", "inputs.text2": "and hello to you", "inputs.texture": "hard"}
+    assert slots_by_field({"1": node("Dialogue", seed=1, **texts)}) == {
+        "prompt": "1.inputs.text1",
+        "prompt-2": "1.inputs.text2",
+        "seed": "1.seed",
+    }
+
+
+def test_the_text_of_a_node_without_seed_is_the_prompt_if_there_is_no_other() -> None:
+    graph = {"1": node("TextToSound", text="rain"), "2": node("SaveSound", audio=["1", 0]), "3": node("Note", text="x")}
+    assert slots_by_field(graph) == {"prompt": "1.text"}
+
+
+def test_a_computed_length_is_a_duration_and_a_computed_size_is_the_size() -> None:
+    graph = {
+        "1": node("KSampler", seed=1, positive=["2", 0], latent_image=["3", 0]),
+        "2": node("CLIPTextEncode", text="a fox", clip=["9", 0]),
+        "3": node("EmptyVideo", width=["4", 0], height=64, length=["5", 0]),
+        "4": node("ComfyMathExpression", expression="a / 2", **{"values.a": ["6", 0]}),
+        "5": node("ComfyMathExpression", expression="a * b + 1", **{"values.a": ["7", 0], "values.b": ["8", 0]}),
+        "6": node("PrimitiveInt", value=1280),
+        "7": node("PrimitiveFloat", value=2.5),
+        "8": node("PrimitiveInt", value=24),
+    }
+    assert slots_by_field(graph) == {
+        "prompt": "2.text",
+        "width": "6.value",
+        "height": "3.height",
+        "duration": "7.value",
+        "seed": "1.seed",
+    }
+    for each in ("values.a", "values.b"):
+        graph["5"]["inputs"][each] = ["5", 0]
+    assert "duration" not in slots_by_field(graph)
+
+
+def test_what_a_chosen_size_is_made_of_are_fields() -> None:
+    graph = {
+        "1": node("KSampler", seed=1, positive=["2", 0], latent_image=["3", 0]),
+        "2": node("CLIPTextEncode", text="a fox", clip=["9", 0]),
+        "3": node("EmptyLatentImage", width=["4", 0], height=["4", 1], batch_size=1),
+        "4": node("ResolutionSelector", aspect_ratio="16:9", megapixels=0.4, multiple=32),
+        "5": node("VideoMaker", **{"model.ratio": "16:9", "model.resolution": "768P"}),
+    }
+    assert slots_by_field(graph) == {
+        "prompt": "2.text",
+        "aspect_ratio": "4.aspect_ratio 5.model.ratio",
+        "megapixels": "4.megapixels",
+        "resolution": "5.model.resolution",
+        "seed": "1.seed",
+    }
+
+
+def test_a_maker_of_images_beside_samplers_has_its_prompt_after_theirs() -> None:
+    graph = stable_diffusion.sd15()
+    graph["0"] = node("GeminiImageNode", prompt="a photo of a tower", seed=5)
+    assert slots_by_field(graph)["prompt"] == "6.text"
+    assert slots_by_field(graph)["prompt-2"] == "0.prompt"
