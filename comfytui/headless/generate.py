@@ -9,7 +9,7 @@ from random import Random
 from types import MappingProxyType
 from typing import NoReturn
 
-from comfytui.headless.node_values import known_inputs, with_branches
+from comfytui.headless.node_values import definitions_of_choices, known_inputs
 from comfytui.headless.value_checks import NUMBERS, FieldError, check_number, check_value
 from comfytui.sanitize import sanitize
 from comfytui.service.prompt_tools import load_tools
@@ -124,8 +124,8 @@ def prepare(
     ranges = {name: seed_range(known[name]) for name in seeds}
     if error := total_error(images, axes):
         raise FieldError("images", error)
-    values = with_branches(values, inputs)
-    wanted = BatchValues(values, mode if seeds else SeedMode.FIXED, images, ranges, axes)
+    choices = definitions_of_choices(inputs.values())
+    wanted = BatchValues(values, mode if seeds else SeedMode.FIXED, images, ranges, axes, choices)
     try:
         return build_batch(request.workflow, wanted, rng, previews=previews, key=key, tools=tools)
     except PromptTextError as text_error:

@@ -1,15 +1,15 @@
 """Values that are given for single inputs of nodes, by keys such as `3.denoise`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from typing import Final
+from typing import Any, Final
 
 from comfytui.headless.value_checks import FieldError
 from comfytui.sanitize import sanitize
-from comfytui.workflow.field_keys import FieldKey, FieldValue, is_node_key, node_key, split_node_key
+from comfytui.workflow.field_keys import FieldKey, is_node_key, split_node_key
 from comfytui.workflow.graph import Workflow, slot_of_key
 from comfytui.workflow.input_specs import InputSpec, default_of
-from comfytui.workflow.node_inputs import NodeInput, branch_defaults, group_of
+from comfytui.workflow.node_inputs import NodeInput, group_of
 from comfytui.workflow.nodes import Node, nodes_of
 
 MAX_NAMED: Final = 12
@@ -40,22 +40,21 @@ def known_inputs(
     return found
 
 
-def with_branches(
-    values: Mapping[FieldKey, FieldValue], inputs: Mapping[FieldKey, NodeInput]
-) -> dict[FieldKey, FieldValue]:
-    """Return the values with those that the editor gives to the inputs that a changed dynamic combo adds.
+def definitions_of_choices(inputs: Iterable[NodeInput]) -> dict[str, Any]:
+    """Return the definitions of those inputs whose choices decide which inputs their node has, by classes.
 
     Args:
-        values: The checked values by their keys.
-        inputs: The inputs among them, with the values of the workflow.
+        inputs: Inputs of nodes.
+
+    Returns:
+        What `/object_info` has of these inputs.
     """
-    added: dict[FieldKey, FieldValue] = {}
-    for key, each in inputs.items():
-        value = values[key]
-        if each.spec.is_dynamic and value != each.value:
-            branch = branch_defaults(each.spec, each.slot.input_name, value)
-            added.update({node_key(each.slot.node_id, name): default for name, default in branch.items()})
-    return {**added, **values}
+    classes: dict[str, Any] = {}
+    for each in inputs:
+        if each.spec.branches is not None:
+            declared = classes.setdefault(each.slot.class_type, {"input": {"required": {}}})
+            declared["input"]["required"][each.slot.input_name] = each.spec.branches
+    return classes
 
 
 def _input_of(workflow: Workflow, node: Node, key: FieldKey, name: str, spec: InputSpec | None) -> NodeInput:

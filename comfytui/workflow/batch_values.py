@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from comfytui.workflow.axes import Axes, count_cells
 from comfytui.workflow.fields import FieldKey, FieldValue
@@ -27,6 +27,8 @@ class BatchValues:
     """What each seed may be."""
     axes: Axes = field(default_factory=dict)
     """The values of the fields that have several; `values` has the first of each."""
+    object_info: Mapping[str, Any] = field(default_factory=dict)
+    """The definitions of the classes whose choices decide which inputs their nodes have."""
 
 
 def total_error(images: int, axes: Axes) -> str:

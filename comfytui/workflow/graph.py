@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from comfytui.sanitize import sanitize
 from comfytui.workflow.annotations import restore_templates
+from comfytui.workflow.branches import Branches
 from comfytui.workflow.field_keys import Field, FieldKey, FieldValue, is_node_key, seed_keys, split_node_key
 from comfytui.workflow.fields import find_fields
 from comfytui.workflow.lora_fields import without_nodes
@@ -97,19 +98,24 @@ def apply_values(
     Args:
         workflow: The workflow. Its graph is not modified; the copy shares its unchanged nodes.
         values: The value of each key; keys that the graph does not have are ignored. A LoRA that is off is bypassed.
-        object_info: The server's response to `/object_info`, for choices that decide which inputs their node has.
+        object_info: The server's response to `/object_info`, for choices that decide which inputs their node has. They
+            are set first; of the inputs that another choice brings, those keep their value that have it too.
     """
-    graph: Graph = workflow.graph
+    # The inputs that a choice adds have longer names than the choice.
+    inputs = sorted(filter(is_node_key, values), key=len)
+    graph, branches = workflow.graph, Branches(object_info)
+    for key in inputs if object_info else ():
+        if named := slot_of_key(graph, key):
+            graph, branches = branches.choose(graph, named, values[key])
     bypassed: list[Slot] = []
     for key, value in values.items():
         for slot in workflow.fields.get(key, ()):
-            if slot.input_name != NODE_SWITCH:
+            if slot.input_name == NODE_SWITCH:
+                bypassed += [] if value else [slot]
+            elif branches.accept(graph, slot, value):
                 graph = set_value(graph, NO_DEFINITIONS, slot, _fitting(value, value_at(graph, slot)))
-            elif not value:
-                bypassed.append(slot)
-    # The inputs that a choice adds have longer names than the choice.
-    for key in sorted(filter(is_node_key, values), key=len):
-        if named := slot_of_key(graph, key):
+    for key in inputs:
+        if (named := slot_of_key(graph, key)) and branches.accept(graph, named, values[key]):
             graph = set_value(graph, object_info, named, values[key])
     return without_nodes(graph, bypassed)
 

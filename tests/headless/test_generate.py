@@ -415,3 +415,12 @@ def test_a_text_that_cannot_be_expanded_names_its_field() -> None:
     with pytest.raises(FieldError, match="LoRAs are not known yet") as caught:
         prepare(request({"negative": "<lora:x:1>"}), SPECS, Random(1), previews=False, tools=PromptTools())
     assert caught.value.field == "negative"
+
+
+def test_each_image_of_several_choices_has_the_inputs_of_its_own() -> None:
+    batch = batch_of(replace(request({"9.format": "auto, mp4"}), axes=True), NODE_SPECS)
+    formats = [
+        {name: value for name, value in graph["9"]["inputs"].items() if name.startswith("format")}
+        for graph in batch.graphs
+    ]
+    assert formats == [{"format": "auto"}, {"format": "mp4", "format.codec": "h264"}]

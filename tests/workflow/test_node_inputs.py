@@ -197,3 +197,54 @@ def test_an_input_wins_over_the_field_that_sets_it_too() -> None:
 def test_malformed_definitions_never_raise(definition: object) -> None:
     graph = {"1": {"class_type": "A", "inputs": {"x": "a", "x.y": 1}}}
     assert {each.slot.input_name for group in node_inputs(graph, {"A": definition}) for each in group.inputs} >= {"x"}
+
+
+API = {
+    "input": {
+        "required": {
+            "model": [
+                "COMFY_DYNAMICCOMBO_V3",
+                {
+                    "options": [
+                        {
+                            "key": "small",
+                            "inputs": {
+                                "required": {
+                                    "prompt": ["STRING", {"multiline": True}],
+                                    "size": [["1K"]],
+                                    "fast": ["BOOLEAN"],
+                                }
+                            },
+                        },
+                        {
+                            "key": "large",
+                            "inputs": {"required": {"prompt": ["STRING"], "size": [["2K", "4K"]], "steps": ["INT"]}},
+                        },
+                    ]
+                },
+            ],
+            "seed": ["INT"],
+        }
+    }
+}
+
+
+def test_another_choice_keeps_the_values_that_its_branch_has_too() -> None:
+    inputs = {"model": "small", "model.prompt": "a fox", "model.size": "1K", "model.fast": True, "seed": 1}
+    workflow = workflow_of("api", {"1": {"class_type": "Maker", "inputs": inputs}})
+    values: dict[str, FieldValue] = {
+        "prompt": "an owl",
+        "seed": 5,
+        "1.model": "large",
+        "1.model.fast": False,
+        "1.model.size": "1K",
+        "1.model.steps": 9,
+    }
+    changed = apply_values(workflow, values, {"Maker": API})["1"]["inputs"]
+    assert changed == {
+        "model": "large",
+        "model.prompt": "an owl",
+        "model.size": "2K",
+        "model.steps": 9,
+        "seed": 5,
+    }

@@ -50,7 +50,7 @@ def build_batch(
     # Without a seed, nothing else tells the images apart.
     choices = [values.get(Field.SEED, rng.getrandbits(53)) for values, _ in images]
     graphs = tuple(
-        render(workflow, values, int(choice), tools, cell)
+        render(workflow, values, int(choice), tools, cell, wanted.object_info)
         for (values, cell), choice in zip(images, choices, strict=True)
     )
     title = str(wanted.values.get(Field.PROMPT) or workflow.name)

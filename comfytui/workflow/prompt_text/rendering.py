@@ -7,6 +7,7 @@ from typing import Any, Final
 from comfytui.workflow.annotations import CELL, TEMPLATES, annotated
 from comfytui.workflow.field_keys import Field, FieldKey, FieldValue, field_of, is_node_key, key_label, split_node_key
 from comfytui.workflow.graph import Graph, Workflow, apply_values
+from comfytui.workflow.node_inputs import NO_DEFINITIONS
 from comfytui.workflow.prompt_text.lora_nodes import insert_loras
 from comfytui.workflow.prompt_text.lora_tags import LoraTagError, has_lora_tags, match_lora, take_lora_tags
 from comfytui.workflow.prompt_text.template import may_vary
@@ -78,6 +79,7 @@ def render(
     seed: int,
     tools: PromptTools,
     cell: Mapping[FieldKey, FieldValue],
+    object_info: Mapping[str, Any] = NO_DEFINITIONS,
 ) -> Graph:
     """Return the graph of one image.
 
@@ -87,6 +89,7 @@ def render(
         seed: What the choice of variations depends on: the first seed of the image.
         tools: What the texts may use.
         cell: Those of the values that distinguish the image in its batch.
+        object_info: The definitions of nodes, see `apply_values`.
 
     Raises:
         PromptTextError: A text cannot be used.
@@ -98,7 +101,7 @@ def render(
         if has_lora_tags(text) and not _reads_tags(workflow, key):
             text, loras[key] = _take_tags(key, text, tools)
         texts[key] = text
-    graph = apply_values(workflow, {**values, **texts})
+    graph = apply_values(workflow, {**values, **texts}, object_info)
     graph = _with_notes(workflow, graph, {key: str(values[key]) for key in texts if texts[key] != values[key]}, cell)
     for key, tags in loras.items():
         try:
