@@ -6,9 +6,9 @@ from enum import StrEnum
 from random import Random
 from typing import Any, Final
 
-from comfytui.workflow.fields import find_fields, seed_keys
 from comfytui.workflow.graph import Graph
-from comfytui.workflow.nodes import Slot, is_integer, nodes_of
+from comfytui.workflow.nodes import Slot, is_integer, nodes_of, resolve_switches
+from comfytui.workflow.passes import seeds_of
 
 MAX_SEED: Final = 2**64 - 1
 """The largest seed that ComfyUI's samplers accept."""
@@ -111,11 +111,10 @@ def reseed(graph: Graph, rng: Random) -> Graph | None:
 
 
 def _seed_slots(graph: Graph) -> Iterator[Slot]:
-    """Yield every slot of a seed: the fields of samplers, and all inputs with the name of a seed."""
-    fields = find_fields(graph)
-    for key in seed_keys(fields):
-        yield from fields[key]
-    for node in nodes_of(graph).values():
+    """Yield every slot of a seed: those that nodes take from others, and all inputs with the name of a seed."""
+    nodes = resolve_switches(nodes_of(graph))
+    for node in nodes.values():
+        yield from seeds_of(nodes, node)
         for name, value in node.inputs.items():
             if name.endswith("seed") and is_integer(value):
                 yield Slot(node.id, name, node.class_type)

@@ -1,5 +1,6 @@
 """The action that fills the form with what a job was made of."""
 
+import asyncio
 from collections.abc import Mapping
 from functools import partial
 
@@ -11,6 +12,8 @@ from comfytui.ui.dashboard.workflow_actions import WorkflowActions
 from comfytui.ui.form import rows
 from comfytui.workflow.fields import FieldKey, FieldValue
 from comfytui.workflow.graph import Graph, Workflow, workflow_of
+from comfytui.workflow.prompt_text.literal import literal_texts
+from comfytui.workflow.prompt_text.wildcards import NO_WILDCARDS, load_wildcards
 from comfytui.workflow.recall import recalled_values, text_of
 from comfytui.workflow.seeds import SeedMode
 
@@ -52,7 +55,8 @@ class RecallActions:
         if graph is None:
             return
         workflow, values = self._best_match(graph) or (workflow_of(self._name(job), graph), {})
-        await self._workflows.open_workflow(workflow, _texts(values))
+        literal = await self._literal_texts(graph, workflow)
+        await self._workflows.open_workflow(workflow, _texts({**values, **literal}))
         self._pages.show_form()
         self._context.notify("The form shows what this job was made of. ctrl+z puts back what it held before.")
 
@@ -64,6 +68,12 @@ class RecallActions:
             if values is not None:
                 return entry.workflow, values
         return None
+
+    async def _literal_texts(self, graph: Graph, workflow: Workflow) -> Mapping[FieldKey, str]:
+        """Return the texts that stand for themselves, although the form would expand them."""
+        folder = self._context.options.prompt_files
+        wildcards = await asyncio.to_thread(load_wildcards, folder / "wildcards") if folder else NO_WILDCARDS
+        return literal_texts(graph, workflow, wildcards)
 
     def _name(self, job: Job) -> str:
         title = title_of(self._context, job) or job.prompt_id

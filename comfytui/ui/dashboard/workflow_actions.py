@@ -56,7 +56,7 @@ class WorkflowActions:
         entry = self.open.shown
         stored = self._stored_draft(entry.workflow)
         entry.draft.set_initial(stored)
-        self._context.form = form = PromptForm(entry.workflow, stored)
+        self._context.form = form = PromptForm(entry.workflow, stored, is_stored=True)
         form.border_title = self.open.title()
         return form
 
@@ -83,7 +83,7 @@ class WorkflowActions:
         stored = await asyncio.to_thread(self._stored_draft, workflow) if texts is None else texts
         entry = self.open.add(workflow)
         entry.draft.set_initial(stored)
-        await self._show(entry, stored, opened=True)
+        await self._show(entry, stored, opened=True, is_stored=texts is None)
         if entry.source is None:
             self._warn(workflow)
             if texts is None:
@@ -94,18 +94,23 @@ class WorkflowActions:
         """Show a workflow that is open, with its draft. Only in a worker."""
         await self._show(entry, None)
 
-    async def _show(self, entry: OpenWorkflow, texts: FormTexts | None, *, opened: bool = False) -> None:
+    async def _show(
+        self, entry: OpenWorkflow, texts: FormTexts | None, *, opened: bool = False, is_stored: bool = False
+    ) -> None:
         async def swap() -> None:
             if entry is self.open.shown and texts is None:
                 return
             before = self.open.shown
-            old_texts = await self._swap(entry, entry.draft.texts if texts is None else texts, exactly=texts is None)
+            shown = entry.draft.texts if texts is None else texts
+            old_texts = await self._swap(entry, shown, exactly=texts is None, is_stored=is_stored)
             new_texts = self._texts()
             self._replaced = Replaced(before, old_texts, new_texts, entry if opened else None)
 
         await self._between_keys(swap)
 
-    async def _swap(self, entry: OpenWorkflow, texts: FormTexts, *, exactly: bool) -> FormTexts:
+    async def _swap(
+        self, entry: OpenWorkflow, texts: FormTexts, *, exactly: bool, is_stored: bool = False
+    ) -> FormTexts:
         """Show a workflow with these texts, and return those of the form before it, which are its draft from now on."""
         old_texts = self._texts()
         self.open.shown.draft.update(old_texts)
@@ -114,7 +119,7 @@ class WorkflowActions:
             self._context.notify(
                 f"The batch of {name} still waited for the server's choices: it is not queued.", "warning"
             )
-        form = PromptForm(entry.workflow, texts)
+        form = PromptForm(entry.workflow, texts, is_stored=is_stored)
         self.open.shown = entry
         form.border_title = self.open.title()
         await swap_form(self._context, form)
@@ -156,7 +161,7 @@ class WorkflowActions:
                 return
             form = self._context.form
             texts = form.texts() if before.graph else entry.draft.texts
-            await self._swap(entry, texts, exactly=bool(before.graph))
+            await self._swap(entry, texts, exactly=bool(before.graph), is_stored=not before.graph)
             if form.awaits_choices:
                 self._context.form.submit()
             if self._replaced:

@@ -35,6 +35,8 @@ class PromptForm(VerticalScroll, can_focus=False):
     Args:
         workflow: The workflow, with the values of a form that was not edited.
         draft: The texts of the controls that differ from the workflow's values.
+        is_stored: Whether the draft was read from the disk: a choice that the server does not have was then made on
+            another server, and is replaced by the workflow's own.
     """
 
     BINDING_GROUP_TITLE = "Prompt form"
@@ -54,10 +56,11 @@ class PromptForm(VerticalScroll, can_focus=False):
     class Edited(Message):
         """The form's content changed."""
 
-    def __init__(self, workflow: Workflow, draft: Mapping[str, str]) -> None:
+    def __init__(self, workflow: Workflow, draft: Mapping[str, str], *, is_stored: bool = False) -> None:
         super().__init__()
         self.workflow = workflow
         self._draft = draft
+        self._is_stored = is_stored
         self._checks = FieldChecks(self, workflow)
         self._awaits_choices = False
 
@@ -120,8 +123,8 @@ class PromptForm(VerticalScroll, can_focus=False):
             return
         select = self.query_one(f"#{field}", Choice)
         choice = str(select.value)
-        if self._checks.is_unknown(field, choice) and choice == self._draft.get(field):
-            choice = str(read_values(self.workflow)[field])  # The draft's choice was made on another server.
+        if self._is_stored and choice == self._draft.get(field) and self._checks.is_unknown(field, choice):
+            choice = str(read_values(self.workflow)[field])
         with self.prevent(Select.Changed):
             select.set_names(spec.options, choice or spec.options[0])
 

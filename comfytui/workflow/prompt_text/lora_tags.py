@@ -16,7 +16,9 @@ MAX_TAGS: Final = 50
 """LoRAs of one prompt."""
 MAX_COMPARED: Final = 5_000
 """Names that an unknown one is compared with."""
-_TAG: Final = re.compile(r"<lora:([^<>:\n]{1,400})((?::[^<>:\n]{0,40}){0,2})>", re.IGNORECASE)
+_TAG: Final = re.compile(r"(?<!\\)<lora:([^<>:\n]{1,400})((?::[^<>:\n]{0,40}){0,2})>", re.IGNORECASE)
+_TAG_START: Final = re.compile(r"<lora:", re.IGNORECASE)
+_ESCAPED_TAG: Final = re.compile(r"\\(<lora:)", re.IGNORECASE)
 
 
 class LoraTagError(ValueError):
@@ -34,6 +36,16 @@ class LoraTag(NamedTuple):
 def has_lora_tags(text: str) -> bool:
     """Return whether a text has a tag."""
     return "<lora:" in text.lower() and _TAG.search(text) is not None
+
+
+def escape_lora_tags(text: str) -> str:
+    """Return a text with a backslash before each tag, which is text then."""
+    return _TAG_START.sub(r"\\\g<0>", text) if has_lora_tags(text) or _ESCAPED_TAG.search(text) else text
+
+
+def unescape_lora_tags(text: str) -> str:
+    """Return a text without the backslashes of tags that are text."""
+    return _ESCAPED_TAG.sub(r"\1", text)
 
 
 def take_lora_tags(text: str) -> tuple[str, tuple[LoraTag, ...]]:

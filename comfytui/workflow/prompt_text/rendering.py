@@ -9,7 +9,13 @@ from comfytui.workflow.field_keys import Field, FieldKey, FieldValue, field_of, 
 from comfytui.workflow.graph import Graph, Workflow, apply_values
 from comfytui.workflow.node_inputs import NO_DEFINITIONS
 from comfytui.workflow.prompt_text.lora_nodes import insert_loras
-from comfytui.workflow.prompt_text.lora_tags import LoraTagError, has_lora_tags, match_lora, take_lora_tags
+from comfytui.workflow.prompt_text.lora_tags import (
+    LoraTagError,
+    has_lora_tags,
+    match_lora,
+    take_lora_tags,
+    unescape_lora_tags,
+)
 from comfytui.workflow.prompt_text.template import may_vary
 from comfytui.workflow.prompt_text.variations import VariationError, expand
 from comfytui.workflow.prompt_text.wildcards import NO_WILDCARDS, Wildcards
@@ -56,10 +62,11 @@ NO_TOOLS: Final = PromptTools(active=False)
 
 def text_keys(values: Mapping[FieldKey, FieldValue]) -> list[FieldKey]:
     """Return the fields whose texts may have variations and LoRA tags."""
-    return [key for key, value in values.items() if isinstance(value, str) and _is_text_key(key)]
+    return [key for key, value in values.items() if isinstance(value, str) and is_text_key(key)]
 
 
-def _is_text_key(key: FieldKey) -> bool:
+def is_text_key(key: FieldKey) -> bool:
+    """Return whether a key names a field whose text may have variations and LoRA tags."""
     return not is_node_key(key) and field_of(key) in _TEXT_FIELDS
 
 
@@ -70,7 +77,7 @@ def uses_tools(values: Mapping[FieldKey, FieldValue]) -> bool:
 
 def needs_loras(workflow: Workflow, values: Mapping[FieldKey, FieldValue]) -> bool:
     """Return whether a text may name a LoRA, so that the server's names have to be known."""
-    return any("<lora:" in str(values[key]).lower() and not _reads_tags(workflow, key) for key in text_keys(values))
+    return any("<lora:" in str(values[key]).lower() and not reads_tags(workflow, key) for key in text_keys(values))
 
 
 def render(
@@ -98,8 +105,10 @@ def render(
     loras = {}
     for key in text_keys(values) if tools.active else ():
         text = _expanded(key, str(values[key]), seed, tools)
-        if has_lora_tags(text) and not _reads_tags(workflow, key):
-            text, loras[key] = _take_tags(key, text, tools)
+        if not reads_tags(workflow, key):
+            if has_lora_tags(text):
+                text, loras[key] = _take_tags(key, text, tools)
+            text = unescape_lora_tags(text)
         texts[key] = text
     graph = apply_values(workflow, {**values, **texts}, object_info)
     graph = _with_notes(workflow, graph, {key: str(values[key]) for key in texts if texts[key] != values[key]}, cell)
@@ -128,7 +137,8 @@ def _take_tags(key: FieldKey, text: str, tools: PromptTools) -> tuple[str, list[
         raise PromptTextError(key, str(error)) from None
 
 
-def _reads_tags(workflow: Workflow, key: FieldKey) -> bool:
+def reads_tags(workflow: Workflow, key: FieldKey) -> bool:
+    """Return whether a field's node reads LoRA tags itself, so that they stay in its text."""
     return any(slot.class_type in OWN_LORA_TAGS for slot in workflow.fields.get(key, ()))
 
 

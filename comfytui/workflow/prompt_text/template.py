@@ -1,8 +1,8 @@
 """Read a prompt's template: which of its braces and names stand for choices, and which are text.
 
 A pair of braces is a choice if it has a `|` of its own, or begins with a count as in `{2$$…}`. Everything else is text
-as it is typed: unclosed and empty braces, JSON, comments, addresses, unknown names. A backslash escapes braces
-and bars.
+as it is typed: unclosed and empty braces, JSON, comments, addresses, unknown names. A backslash escapes braces,
+bars and the names of wildcards.
 """
 
 import re
@@ -28,6 +28,7 @@ _SAMPLER: Final = re.compile(r"\s{0,20}[~!@]")
 _WEIGHT: Final = re.compile(r"\s{0,20}(\d{0,9}\.?\d{0,9})::")
 _JSON: Final = re.compile(r'\s{0,20}"[^"\n]{0,200}"\s{0,20}:')
 _SYNTAX: Final = re.compile(r"\\[{}|]|[{}|]")
+_BRACE: Final = re.compile(r"[{}]")
 _ESCAPED: Final = re.compile(r"\\([{}])")
 _ESCAPED_IN_CHOICE: Final = re.compile(r"\\([{}|])")
 
@@ -92,6 +93,20 @@ def unknown_wildcards(text: str, is_wildcard: Callable[[str], bool]) -> tuple[st
     return tuple(name for name in names if not is_wildcard(name))
 
 
+def escaped_text(text: str, is_wildcard: Callable[[str], bool]) -> str:
+    """Return the template that becomes a text, whatever is in the text.
+
+    Args:
+        text: The text.
+        is_wildcard: Whether a name between `__` is the name of a wildcard.
+    """
+    parts = parse_template(text, is_wildcard)
+    if all(isinstance(part, str) for part in parts) and "".join(map(str, parts)) == text:
+        return text
+    braces = _BRACE.sub(r"\\\g<0>", text)
+    return _WILDCARD.sub(lambda name: f"\\{name[0]}" if is_wildcard(name[1]) else name[0], braces)
+
+
 def _pairs(text: str) -> list[_Braces]:
     """Return the outermost pairs of braces; those without a partner are left out."""
     opened: list[_Braces] = [_Braces(-1)]
@@ -137,9 +152,10 @@ class _Reader:
         position = start
         for matched in _WILDCARD.finditer(self._text, start, end):
             if self._is_wildcard(matched[1]):
-                if matched.start() > position:
-                    yield escaped.sub(r"\1", self._text[position : matched.start()])
-                yield Wildcard(matched[1])
+                is_escaped = matched.start() > position and self._text[matched.start() - 1] == "\\"
+                if before := self._text[position : matched.start() - is_escaped]:
+                    yield escaped.sub(r"\1", before)
+                yield matched[0] if is_escaped else Wildcard(matched[1])
                 position = matched.end()
         if end > position:
             yield escaped.sub(r"\1", self._text[position:end])

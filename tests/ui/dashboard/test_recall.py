@@ -1,5 +1,6 @@
 """The key `e`: the form shows what a job was made of, as values of an open workflow or as a workflow of its own."""
 
+import copy
 from typing import Any
 from uuid import uuid4
 
@@ -7,9 +8,11 @@ from textual.widgets import Input, Select, TextArea
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
+from comfytui.sim.catalogue import catalogue
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.ui.dashboard.screen import Dashboard
+from comfytui.ui.queue.queue_list import QueueList
 from tests.fake_backend import FakeBackend
 from tests.sim.graphs import text_to_image, two_seeds
 from tests.ui.screen import Screen, screen
@@ -129,3 +132,64 @@ async def test_without_a_job_there_is_nothing_to_recall() -> None:
         await it.shows("live")
         await it.press("escape", "e")
         await it.shows("Select a job first.")
+
+
+async def test_a_model_that_the_server_does_not_have_stays_and_is_marked() -> None:
+    backend = FakeBackend()
+    async with screen(backend) as it:
+        await it.shows("live")
+        await it.generate("a red fox", images="1")
+        await it.shows("1 of 1 done")
+        gone = copy.deepcopy(backend.submitted[0]["prompt"])
+        gone["4"]["inputs"]["ckpt_name"] = "gone.safetensors"
+        nodes, backend.nodes = backend.nodes, catalogue(SimConfig(checkpoints=("gone.safetensors",)))
+        prompt_id = backend.add_job(gone)
+        backend.nodes = nodes
+        await it.press("escape", "ctrl+r")
+        rows = it.app.screen.query_one(QueueList)
+        await it.until(lambda: rows.select(prompt_id), "the other client's job")
+        await it.press("e")
+        await it.until(lambda: it.app.screen.query("#model.-wrong"), "the mark")
+        assert form_texts(it, "model") == ["gone.safetensors"]
+        await it.press("f5")
+        assert len(backend.submitted) == 1
+        await it.press("ctrl+z")
+        await it.until(lambda: form_texts(it, "model") != ["gone.safetensors"], "the model before it")
+
+
+async def test_another_clients_braces_are_not_expanded() -> None:
+    backend = FakeBackend()
+    text = "a {red|blue} fox <lora:none:1>"
+    async with screen(backend) as it:
+        await it.shows("live")
+        await it.press("escape")
+        prompt_id = backend.add_job(text_to_image(text=text))
+        await it.press("ctrl+r")
+        rows = it.app.screen.query_one(QueueList)
+        await it.until(lambda: rows.select(prompt_id), "the other client's job")
+        await it.press("e")
+        await it.until(lambda: form_texts(it, "prompt") == [r"a \{red|blue\} fox \<lora:none:1>"], "the prompt")
+        await it.press("f5")
+        await it.until(lambda: backend.submitted, "the job once more")
+        assert backend.submitted[0]["prompt"]["6"]["inputs"]["text"] == text
+
+
+async def test_an_image_of_a_grid_brings_back_the_template_and_its_own_values() -> None:
+    backend = FakeBackend()
+    async with screen(backend) as it:
+        await it.shows("live")
+        await it.generate("a {red|blue} fox", steps="7, 9", images="1")
+        await it.shows("2 of 2 done")
+        await it.write("prompt", "something else")
+        await it.press("escape")
+        rows = it.app.screen.query_one(QueueList)
+        sent = backend.submitted[1]
+        await it.until(lambda: rows.select(sent["prompt_id"]), "the second image")
+        await it.press("e")
+        await it.until(lambda: form_texts(it, "prompt", "steps") == ["a {red|blue} fox", "9"], "the template")
+        await it.press("f5")
+        await it.until(lambda: len(backend.submitted) == 3, "the job once more")
+        graph = backend.submitted[2]["prompt"]
+        assert [graph[node_id]["inputs"] for node_id in graph] == [
+            sent["prompt"][node_id]["inputs"] for node_id in graph
+        ]

@@ -6,8 +6,10 @@ import pytest
 
 from comfytui.workflow.annotations import restore_templates
 from comfytui.workflow.graph import workflow_of
+from comfytui.workflow.prompt_text.literal import literal_texts
 from comfytui.workflow.prompt_text.lora_tags import LoraTag, LoraTagError, match_lora, take_lora_tags
 from comfytui.workflow.prompt_text.rendering import PromptTextError, PromptTools, needs_loras, render
+from comfytui.workflow.prompt_text.wildcards import NO_WILDCARDS
 
 NAMES = ("styles/ink.safetensors", "Detail_Tweaker.safetensors", "a/same.pt", "b/same.pt", "deep\\wash.safetensors")
 GRAPH: dict[str, Any] = {
@@ -177,3 +179,19 @@ def test_a_chain_of_several_nodes_is_taken_out_again() -> None:
 
 def test_text_without_variations_and_tags_leaves_no_notes() -> None:
     assert rendered("a dog")["3"] == {**GRAPH["3"], "inputs": {"text": "a dog", "clip": ["2", 0]}}
+
+
+@pytest.mark.parametrize(
+    "text", ["a <lora:ink:0.8> cat", "a \\<LORA:ink> cat", "{a|b} <lora:none:1>", "<lora:<lora:ink:1>", "<lora: cat"]
+)
+def test_texts_that_were_sent_as_they_are_can_be_sent_so_again(text: str) -> None:
+    graph = rendered("a cat")
+    graph["3"] = {**graph["3"], "inputs": {**graph["3"]["inputs"], "text": text}}
+    workflow = workflow_of("test", graph)
+    texts = {"prompt": text, **literal_texts(graph, workflow, NO_WILDCARDS)}
+    assert render(workflow, texts, 1, PromptTools(loras=NAMES), {})["3"]["inputs"]["text"] == text
+
+
+def test_the_template_of_a_text_is_not_escaped() -> None:
+    graph = rendered("a {red|blue} cat <lora:ink:0.8>")
+    assert literal_texts(graph, workflow_of("test", graph), NO_WILDCARDS) == {}

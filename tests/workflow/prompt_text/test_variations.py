@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from comfytui.workflow.prompt_text.sampling import MAX_LOOKUPS
-from comfytui.workflow.prompt_text.template import unknown_wildcards
+from comfytui.workflow.prompt_text.template import escaped_text, unknown_wildcards
 from comfytui.workflow.prompt_text.variations import VariationError, expand, varies
 from comfytui.workflow.prompt_text.wildcards import Line, Wildcards, load_wildcards
 
@@ -236,3 +236,31 @@ def test_a_file_that_vanished_leaves_its_place_empty(tmp_path: Path) -> None:
     wildcards = load_wildcards(tmp_path)
     (tmp_path / "a.txt").unlink()
     assert expand("b __a__", 1, wildcards) == "b "
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a plain text",
+        "a {cat|dog}",
+        "a \\{cat|dog\\}",
+        "__animal__ and __unknown__",
+        "\\__animal__",
+        "{2$$__animal__|b} } {",
+        "{",
+        '{"a": "{b|c}"}',
+        "\\",
+    ],
+)
+def test_an_escaped_text_becomes_just_this_text(text: str) -> None:
+    assert all_of(escaped_text(text, ANIMALS.__contains__)) == {text}
+
+
+@given(st.text(alphabet="{}|\\_$:1a animal", max_size=40))
+def test_any_text_can_be_escaped(text: str) -> None:
+    assert all_of(escaped_text(text, ANIMALS.__contains__), seeds=3) == {text}
+
+
+def test_text_that_is_not_expanded_is_not_escaped() -> None:
+    for text in ("a {b} c", '{"a": 1}', "{ __unknown__"):
+        assert escaped_text(text, ANIMALS.__contains__) == text
