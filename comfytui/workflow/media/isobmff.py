@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Final, NamedTuple
 
 from comfytui.workflow.media.exif import exif_texts
@@ -10,6 +11,11 @@ from comfytui.workflow.media.text import COMMENT, Text, is_wanted
 
 _COMMENT: Final = b"\xa9cmt"
 _MAX_EXTENTS: Final = 100
+"""Parts of an item that are read; the items with metadata have one."""
+_MAX_ITEMS: Final = 10
+"""Items with metadata that are read."""
+_MAX_TABLE: Final = 2**20
+"""Bytes of the table of places; that of an animation of 10,000 images is smaller."""
 
 
 class Box(NamedTuple):
@@ -45,7 +51,7 @@ def image_texts(reader: MediaReader) -> Iterator[Text]:
         if box.kind == b"meta":
             parts = _parts(reader, box)
             if b"iinf" in parts and b"iloc" in parts:
-                for item in _exif_items(reader, parts[b"iinf"]):
+                for item in islice(_exif_items(reader, parts[b"iinf"]), _MAX_ITEMS):
                     data = _item_data(reader, parts[b"iloc"], item)
                     (skipped,) = struct.unpack(">I", data[:4].ljust(4, b"\0"))
                     yield from exif_texts(data[4 + skipped :])
@@ -121,6 +127,8 @@ def _exif_items(reader: MediaReader, box: Box) -> Iterator[int]:
 
 def _item_data(reader: MediaReader, box: Box, wanted: int) -> bytes:
     """Return the content of an item, or nothing if the table of places does not have it."""
+    if box.end - box.start > _MAX_TABLE:
+        raise MediaError("its texts are too large")
     table = _Table(reader.read_text(box.start, box.end - box.start))
     version = table.number(1)
     table.number(3)
@@ -132,14 +140,18 @@ def _item_data(reader: MediaReader, box: Box, wanted: int) -> bytes:
         method = table.number(2) if version else 0
         table.number(2)
         base = table.number(base_size)
-        extents = []
-        for _ in range(table.number(2)):
-            if version:
-                table.number(index_size)
-            extents.append((base + table.number(offset_size), table.number(length_size)))
+        count = table.number(2)
         if item == wanted and method == 0:  # offsets in the file
-            return b"".join(reader.read_text(start, size) for start, size in extents[:_MAX_EXTENTS])
+            places = (_place(table, version and index_size, offset_size, length_size) for _ in range(count))
+            return b"".join(reader.read_text(base + start, size) for start, size in islice(places, _MAX_EXTENTS))
+        table.skip(count * ((index_size if version else 0) + offset_size + length_size))
     return b""
+
+
+def _place(table: "_Table", index_size: int, offset_size: int, length_size: int) -> tuple[int, int]:
+    """Return where a part of an item begins, and its size."""
+    table.skip(index_size)
+    return table.number(offset_size), table.number(length_size)
 
 
 class _Table:
@@ -148,6 +160,10 @@ class _Table:
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._position = 0
+
+    def skip(self, size: int) -> None:
+        """Leave out some bytes."""
+        self._position += size
 
     def number(self, size: int) -> int:
         """Return the next number of `size` bytes."""

@@ -9,6 +9,7 @@ import json
 import struct
 import time
 import tracemalloc
+import zlib
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from PIL.PngImagePlugin import PngInfo
 from comfytui.workflow.documents import WorkflowDocument, document_from_bytes, load_document
 from comfytui.workflow.errors import WorkflowError
 from comfytui.workflow.media.reader import MAX_TEXT
+from tests.hostile.image_bombs import png_of
 
 FILES = sorted((Path(__file__).parent / "files").iterdir())
 GRAPH = {"3": {"class_type": "KSampler", "inputs": {"seed": 5, "text": '狐, a "fox"; in = snow'}}}
@@ -193,6 +195,24 @@ def page(data: bytes, *, stream: int = 1, ends: bool) -> bytes:
     return b"OggS\0\0" + struct.pack("<qIII", 0, stream, 0, 0) + bytes([len(sizes), *sizes]) + data
 
 
+def avif_of(places: bytes) -> bytes:
+    """Return an AVIF of which the first item is metadata, with a table of the places of others."""
+    item = struct.pack(">I4sIHH4s", 20, b"infe", 2 << 24, 1, 0, b"Exif")
+    items = struct.pack(">I4sIH", 14 + len(item), b"iinf", 0, 1) + item
+    table = struct.pack(">I4sIHI", 18 + len(places), b"iloc", 2 << 24, 0, len(places) // 10) + places
+    head = struct.pack(">I4s4s", 12, b"ftyp", b"avif")
+    return head + struct.pack(">I4sI", 12 + len(items) + len(table), b"meta", 0) + items + table
+
+
+def webp_of(text: bytes, tags: int) -> bytes:
+    """Return a WebP with eight directories of metadata, of which all tags have the same text."""
+    place = 10 + 12 * tags
+    entries = b"".join(struct.pack("<HHII", tag, 2, len(text), place) for tag in range(tags))
+    exif = b"II*\0" + struct.pack("<IH", 8, tags) + entries + text
+    chunk = b"EXIF" + struct.pack("<I", len(exif)) + exif
+    return b"RIFF" + struct.pack("<I", 4 + 8 * len(chunk)) + b"WEBP" + 8 * chunk
+
+
 MANY = 60_000
 BOMBS = {
     "boxes": struct.pack(">I4s", 8, b"ftyp") + struct.pack(">I4s", 8, b"free") * MANY,
@@ -211,6 +231,9 @@ BOMBS = {
     + struct.pack(">I4sI", 12, b"iinf", 0)
     + struct.pack(">I4sI", 2**19 - 24, b"iloc", 0)
     + bytes(2**19),
+    "places of no size": avif_of(struct.pack(">IHHH", 2, 0, 0, 65_535) * 10_000),
+    "many compressed texts": png_of(8, 8, *[(b"zTXt", b"prompt\0\0" + zlib.compress(b" " * MAX_TEXT, 9))] * 1_000),
+    "one text of many tags": webp_of(b"prompt:" + b"\xff" * (MAX_TEXT - 2**16), tags=200),
 }
 
 
