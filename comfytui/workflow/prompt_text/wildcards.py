@@ -24,6 +24,8 @@ MAX_LINE: Final = 4_000
 """Characters of the longest line that is kept."""
 MAX_NAME: Final = 200
 """Characters of the longest name."""
+MAX_YAML_LINES: Final = MAX_YAML_BYTES
+"""Lines of all lists of one YAML file that are read; each has a byte of its own, unless it is named repeatedly."""
 MAX_LISTS: Final = 20_000
 """Lists of one YAML file that are read, and levels of names in it times their number."""
 
@@ -137,25 +139,24 @@ def _read_text(path: Path) -> tuple[Line, ...]:
 
 def _read_yaml(path: Path) -> Iterator[tuple[str, tuple[Line, ...]]]:
     """Yield the lists of a YAML file by their names, `outer/inner`; a list without names has the file's."""
-    import yaml
+    from comfytui.workflow.prompt_text.yaml_files import load_yaml
 
-    try:
-        if path.stat().st_size > MAX_YAML_BYTES:
-            return
-        data = yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError):
-        return
+    data = load_yaml(path, MAX_YAML_BYTES)
     pending: list[tuple[str, Any]] = [("", data) if isinstance(data, dict) else (path.stem, data)]
     # References in YAML can name one list very often.
+    left = MAX_YAML_LINES
     for _ in range(MAX_LISTS):
-        if not pending:
+        if not pending or left < 0:
             return
         name, value = pending.pop()
         if isinstance(value, dict) and len(pending) < MAX_LISTS:
             inner = [(f"{name}/{key}" if name else key, each) for key, each in value.items() if isinstance(key, str)]
             pending += [(key, each) for key, each in reversed(inner) if len(key) <= MAX_NAME]
-        elif lines := _lines(value if isinstance(value, list) else [value]):
-            yield name, lines
+        else:
+            items = value if isinstance(value, list) else [value]
+            left -= len(items)
+            if lines := _lines(items):
+                yield name, lines
 
 
 def _lines(items: list[Any]) -> tuple[Line, ...]:

@@ -205,12 +205,12 @@ def avif_of(places: bytes) -> bytes:
 
 
 def webp_of(text: bytes, tags: int) -> bytes:
-    """Return a WebP with eight directories of metadata, of which all tags have the same text."""
+    """Return a WebP with 28 directories of metadata, of which all tags have the same text."""
     place = 10 + 12 * tags
     entries = b"".join(struct.pack("<HHII", tag, 2, len(text), place) for tag in range(tags))
     exif = b"II*\0" + struct.pack("<IH", 8, tags) + entries + text
     chunk = b"EXIF" + struct.pack("<I", len(exif)) + exif
-    return b"RIFF" + struct.pack("<I", 4 + 8 * len(chunk)) + b"WEBP" + 8 * chunk
+    return b"RIFF" + struct.pack("<I", 4 + 28 * len(chunk)) + b"WEBP" + 28 * chunk
 
 
 MANY = 60_000
@@ -233,7 +233,7 @@ BOMBS = {
     + bytes(2**19),
     "places of no size": avif_of(struct.pack(">IHHH", 2, 0, 0, 65_535) * 10_000),
     "many compressed texts": png_of(8, 8, *[(b"zTXt", b"prompt\0\0" + zlib.compress(b" " * MAX_TEXT, 9))] * 1_000),
-    "one text of many tags": webp_of(b"prompt:" + b"\xff" * (MAX_TEXT - 2**16), tags=200),
+    "one text of many tags": webp_of(b"prompt:" + b"\xff" * (2**21 - 1), tags=200),
 }
 
 

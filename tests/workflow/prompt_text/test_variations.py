@@ -3,6 +3,7 @@
 import json
 import re
 import time
+import tracemalloc
 from pathlib import Path
 from random import Random
 
@@ -224,6 +225,26 @@ def test_damaged_files_are_left_out(tmp_path: Path) -> None:
     wildcards = load_wildcards(tmp_path)
     assert "fine" in [line.text for line in wildcards.lines("bytes")]
     assert not {"broken", "object/a"} & set(wildcards.names)
+
+
+YAML_BOMBS = {
+    "a list of many names": "l: &l\n" + "- a\n" * 100_000 + "".join(f"b{number}: *l\n" for number in range(40_000)),
+    "a number of many parts": "- " + ":".join(["59"] * 330_000),
+    "a fraction of many parts": "- " + ":".join(["59"] * 330_000) + ".5",
+}
+
+
+@pytest.mark.parametrize("content", YAML_BOMBS.values(), ids=YAML_BOMBS.keys())
+def test_a_file_that_is_expensive_to_read_is_left_out_soon(content: str, tmp_path: Path) -> None:
+    (tmp_path / "bomb.yaml").write_text(content)
+    started = time.process_time()
+    tracemalloc.start()
+    try:
+        load_wildcards(tmp_path)
+        assert tracemalloc.get_traced_memory()[1] < 300 * 2**20
+    finally:
+        tracemalloc.stop()
+    assert time.process_time() - started < 15
 
 
 def test_a_folder_that_is_missing_has_no_wildcards(tmp_path: Path) -> None:
