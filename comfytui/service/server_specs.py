@@ -5,9 +5,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from comfytui.service.definitions import definitions_for
+from comfytui.workflow.declared_inputs import declared_inputs
 from comfytui.workflow.field_keys import FieldKey, is_node_key
 from comfytui.workflow.graph import Workflow, slot_of_key
-from comfytui.workflow.input_definitions import declared_inputs
 from comfytui.workflow.input_specs import InputSpec, input_spec_of, intersect_specs
 from comfytui.workflow.nodes import Slot
 from comfytui.workflow.spec_reading import read_spec

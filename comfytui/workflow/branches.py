@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from comfytui.workflow.declared_inputs import declared_inputs
 from comfytui.workflow.field_keys import FieldValue
-from comfytui.workflow.input_definitions import declared_inputs
 from comfytui.workflow.node_inputs import set_value
 from comfytui.workflow.nodes import Slot
 from comfytui.workflow.spec_reading import read_spec

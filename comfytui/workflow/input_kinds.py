@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, Literal, TypeAlias, overload
 
+from comfytui.workflow.editor.input_definitions import InputDefinition
 from comfytui.workflow.field_keys import FieldValue
-from comfytui.workflow.input_definitions import Definition
 from comfytui.workflow.nodes import is_number
 
 InputKind: TypeAlias = Literal["int", "float", "bool", "text", "choice", "colour", "file"]
@@ -99,7 +99,7 @@ class InputSpec:
     """Whether the editor replaces `{a|b}` in its text by one of them."""
     is_seed: bool = False
     """Whether the editor changes the value after each prompt, as it does with seeds."""
-    branches: Definition | None = field(default=None, compare=False, repr=False)
+    branches: InputDefinition | None = field(default=None, compare=False, repr=False)
     """The definition of a choice that decides which further inputs the node has; see `node_inputs.set_value`."""
     switch_labels: tuple[str, str] = ("off", "on")
     """What a switch shows."""

@@ -8,8 +8,9 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from comfytui.sanitize import sanitize
+from comfytui.workflow.declared_inputs import declared_inputs
+from comfytui.workflow.editor.input_definitions import read_input
 from comfytui.workflow.field_keys import Field, FieldKey, FieldValue, field_of
-from comfytui.workflow.input_definitions import declared_inputs
 from comfytui.workflow.input_kinds import Choices, InputKind, InputSpec, Upload, default_of, value_of
 from comfytui.workflow.nodes import Slot
 from comfytui.workflow.seeds import MAX_SEED, SeedRange
@@ -104,9 +105,9 @@ def input_spec_of(
         return None
     match object_info:
         case {slot.class_type: {"input": {"required": {slot.input_name: definition}}}}:
-            return read_spec(definition)
+            return read_spec(read_input(slot.input_name, definition))
         case {slot.class_type: {"input": {"optional": {slot.input_name: definition}}}}:
-            return read_spec(definition)
+            return read_spec(read_input(slot.input_name, definition))
         case _ if "." in slot.input_name:
             return read_spec(declared_inputs(object_info, slot.class_type, inputs).get(slot.input_name))
         case _:

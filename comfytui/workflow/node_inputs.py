@@ -6,8 +6,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from comfytui.sanitize import sanitize
+from comfytui.workflow.declared_inputs import Declared, declared_inputs, inputs_behind
 from comfytui.workflow.field_keys import FieldKey, FieldValue, node_key
-from comfytui.workflow.input_definitions import Definition, branch_inputs, declared_inputs
 from comfytui.workflow.input_kinds import InputSpec, default_of
 from comfytui.workflow.nodes import Node, Slot, is_number, nodes_of
 from comfytui.workflow.spec_reading import read_spec
@@ -155,17 +155,19 @@ def branch_defaults(spec: InputSpec, name: str, value: FieldValue) -> dict[str, 
         value: Its choice.
     """
     chosen: dict[str, FieldValue] = {}
+    if (combo := spec.branches) is None:
+        return chosen
     # A default may itself be the choice of a branch, so that defaults are added level by level.
     while missing := {
         each: default_of(inner)
-        for each, branch in branch_inputs(spec.branches or (), name, {name: value, **chosen}).items()
+        for each, branch in inputs_behind(combo, {name: value, **chosen}).items()
         if each not in chosen and (inner := read_spec(branch)) is not None
     }:
         chosen |= missing
     return chosen
 
 
-def _declared(node: Node, declared: Mapping[str, Definition]) -> Iterator[NodeInput]:
+def _declared(node: Node, declared: Declared) -> Iterator[NodeInput]:
     """Yield the inputs that the class declares as widgets; one that the graph lacks has its default."""
     for name, definition in declared.items():
         spec = read_spec(definition)
@@ -179,7 +181,7 @@ def _declared(node: Node, declared: Mapping[str, Definition]) -> Iterator[NodeIn
             yield NodeInput(node_key(node.id, name), Slot(node.id, name, node.class_type), spec, value)
 
 
-def _undeclared(node: Node, declared: Mapping[str, Definition]) -> Iterator[NodeInput]:
+def _undeclared(node: Node, declared: Declared) -> Iterator[NodeInput]:
     """Yield the values whose inputs the class does not declare, with kinds by their types."""
     for name, value in node.inputs.items():
         if name in declared or name in node.links:

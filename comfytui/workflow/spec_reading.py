@@ -1,12 +1,12 @@
 """Read what an input accepts from its definition by the server."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 from comfytui.sanitize import sanitize
+from comfytui.workflow.editor.input_definitions import DYNAMIC_COMBO, InputDefinition
 from comfytui.workflow.field_keys import FieldValue
-from comfytui.workflow.input_definitions import branch_keys, options_of, type_of
 from comfytui.workflow.input_kinds import Choices, InputKind, InputSpec, MediaKind, Upload
 from comfytui.workflow.nodes import is_number
 
@@ -29,21 +29,16 @@ _UPLOADS: Final[Mapping[str, MediaKind]] = {
 _FOLDERS: Final = frozenset({"input", "output", "temp"})
 
 
-def read_spec(definition: object) -> InputSpec | None:
-    """Return what an input accepts, or None if its values are neither texts, numbers, switches nor choices.
-
-    Args:
-        definition: `[type, options]`; in the older format, the type of a choice is the list of its options.
-    """
-    if not isinstance(definition, list | tuple) or not definition:
+def read_spec(definition: InputDefinition | None) -> InputSpec | None:
+    """Return what an input accepts, or None if its values are neither texts, numbers, switches nor choices."""
+    if definition is None:
         return None
-    options, kind = options_of(definition), type_of(definition)
+    options, kind = definition.options, definition.widget_type
     match kind:
         case "COMBO":
-            offered = definition[0] if isinstance(definition[0], list | tuple) else options.get("options")
-            spec = _choice(offered if isinstance(offered, list | tuple) else None, options)
-        case "COMFY_DYNAMICCOMBO_V3":
-            spec = InputSpec("choice", options=Choices(branch_keys(definition)), branches=definition)
+            spec = _choice(definition)
+        case _ if kind == DYNAMIC_COMBO:
+            spec = InputSpec("choice", options=Choices(definition.choices or ()), branches=definition)
         case "INT" | "FLOAT":
             spec = _number("int" if kind == "INT" else "float", options)
         case "BOOLEAN":
@@ -66,8 +61,9 @@ def read_spec(definition: object) -> InputSpec | None:
     )
 
 
-def _choice(offered: Sequence[object] | None, options: Mapping[str, Any]) -> InputSpec:
-    choices = Choices(offered) if offered is not None else None
+def _choice(definition: InputDefinition) -> InputSpec:
+    options = definition.options
+    choices = Choices(definition.choices) if definition.choices is not None else None
     media = next((media for name, media in _UPLOADS.items() if options.get(name)), None)
     if media is None:
         return InputSpec("choice", options=choices)

@@ -20,6 +20,7 @@ from comfytui.service.submission.batch import BatchRequest
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.workflow.builtin import txt2img
+from comfytui.workflow.editor.input_definitions import read_input
 from comfytui.workflow.errors import WorkflowError
 from comfytui.workflow.fields import FieldKey
 from comfytui.workflow.graph import Workflow, read_values, workflow_of
@@ -260,11 +261,8 @@ def test_what_is_no_workflow_is_refused(document: object) -> None:
 
 
 CODEC = ["COMBO", {"options": ["h264", "av1"]}]
-FORMAT = InputSpec(
-    "choice",
-    options=("auto", "mp4"),
-    branches=["COMFY_DYNAMICCOMBO_V3", {"options": [{"key": "mp4", "inputs": {"required": {"codec": CODEC}}}]}],
-)
+BRANCHES = ["COMFY_DYNAMICCOMBO_V3", {"options": [{"key": "mp4", "inputs": {"required": {"codec": CODEC}}}]}]
+FORMAT = InputSpec("choice", options=("auto", "mp4"), branches=read_input("format", BRANCHES))
 NODE_SPECS: Mapping[FieldKey, InputSpec] = {
     **SPECS,
     "3.steps": InputSpec("int", minimum=1, maximum=50),

@@ -1,4 +1,7 @@
-"""Which inputs a class has by the server's definitions, in the editor's order, and which of them are widgets."""
+"""Which inputs a class has by the server's definitions, in the editor's order, and which of them are widgets.
+
+A definition is `[type, options]`; in the older format, the type of a choice is the list of its options.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -173,11 +176,23 @@ def read_inputs(source: object, prefix: str = "") -> tuple[InputDefinition, ...]
     """
     parts = as_mapping(source)
     return tuple(
-        _read_input(f"{prefix}{name}", definition, is_required=part == "required")
+        read_input(f"{prefix}{name}", definition, is_required=part == "required")
         for part in ("required", "optional")
         for name, definition in as_mapping(parts.get(part)).items()
         if isinstance(name, str)
     )
+
+
+def read_input(name: str, definition: object, *, is_required: bool = True) -> InputDefinition:
+    """Return one input by its definition; one that is malformed can be linked to anything, and has no widget."""
+    kind, options = [*(definition if isinstance(definition, list | tuple) else ()), None, None][:2]
+    options = as_mapping(options)
+    if isinstance(kind, list | tuple):
+        return InputDefinition(name, "COMBO", options, is_required, kind if isinstance(kind, list) else list(kind))
+    if kind == MATCH_TYPE:
+        allowed = as_text(as_mapping(options.get("template")).get("allowed_types"))
+        return InputDefinition(name, allowed or ANY_TYPE, options, is_required, follows_link=True)
+    return InputDefinition(name, as_text(kind) or ANY_TYPE, options, is_required)
 
 
 def _read_class(class_type: str, source: Mapping[str, Any]) -> ClassDefinition:
@@ -199,14 +214,3 @@ def _ordered_names(source: Mapping[str, Any]) -> Iterator[str]:
     order = as_mapping(source.get("input_order"))
     for part in ("required", "optional"):
         yield from (name for name in as_list(order.get(part)) if isinstance(name, str))
-
-
-def _read_input(name: str, definition: object, *, is_required: bool) -> InputDefinition:
-    kind, options = [*(definition if isinstance(definition, list | tuple) else [definition]), None, None][:2]
-    options = as_mapping(options)
-    if isinstance(kind, list | tuple):
-        return InputDefinition(name, "COMBO", options, is_required, list(kind))
-    if kind == MATCH_TYPE:
-        allowed = as_text(as_mapping(options.get("template")).get("allowed_types"))
-        return InputDefinition(name, allowed or ANY_TYPE, options, is_required, follows_link=True)
-    return InputDefinition(name, as_text(kind) or ANY_TYPE, options, is_required)
