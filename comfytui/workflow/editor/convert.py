@@ -67,10 +67,10 @@ def convert(workflow: object, object_info: Mapping[str, Any], *, now: datetime, 
     for each in (*graphs.values(), root):
         push_primitives(each, replacer.replace)
     sender = Sender(replacer, rng, log)
-    places = expand(root, graphs)
-    graph = {node_id: sender.send(place, node_id, node) for place in places for node_id, node in sent_nodes(place)}
+    sent = {node_id: (place, node) for place in expand(root, graphs) for node_id, node in sent_nodes(place)}
+    graph = {node_id: sender.send(place, node_id, node) for node_id, (place, node) in sent.items()}
     drop_loose_links(graph)
-    nodes = {node_id: node for place in places for node_id, node in sent_nodes(place)}
+    nodes = {node_id: node for node_id, (_, node) in sent.items()}
     check_classes(nodes, log)
     check_values(nodes, graph, KnownModels(document), log)
     return Conversion(graph, log.all(), sender.promoted(root))
