@@ -6,8 +6,10 @@ from datetime import datetime
 from random import Random
 from typing import Any, Final
 
+from comfytui.garbage_pause import garbage_collection_paused
 from comfytui.service.thread import ServiceThread
 from comfytui.workflow.conversion import obstacles, workflow_from
+from comfytui.workflow.documents import WorkflowDocument
 from comfytui.workflow.editor.class_types import class_types
 from comfytui.workflow.errors import WorkflowError
 from comfytui.workflow.graph import Workflow
@@ -34,7 +36,7 @@ async def with_graph(service: ServiceThread, workflow: Workflow, rng: Random) ->
         return workflow
     types = await asyncio.to_thread(class_types, document.editor)
     definitions = await definitions_of(service, types)
-    converted = await asyncio.to_thread(workflow_from, document, definitions, datetime.now(), rng)
+    converted = await asyncio.to_thread(_converted, document, definitions, rng)
     if reasons := obstacles(converted):
         raise WorkflowError(_joined(reasons))
     return converted
@@ -47,6 +49,11 @@ async def definitions_of(service: ServiceThread, types: frozenset[str]) -> Mappi
         ComfyError: The server cannot be asked, and what it had is not known.
     """
     return (await asyncio.wrap_future(service.definitions(types))).classes
+
+
+def _converted(document: WorkflowDocument, definitions: Mapping[str, Any], rng: Random) -> Workflow:
+    with garbage_collection_paused():
+        return workflow_from(document, definitions, datetime.now(), rng)
 
 
 def _joined(reasons: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from comfytui.comfy.errors import ComfyError
 from comfytui.comfy.server import Server
+from comfytui.garbage_pause import garbage_collection_paused
 from comfytui.headless.commands.connecting import connected, request_error
 from comfytui.headless.commands.output import write_bytes, write_lines, write_note
 from comfytui.headless.conversion import definitions_of
@@ -86,7 +87,8 @@ class ConvertCommand:
     def _convert(self, name: str, document: WorkflowDocument, definitions: Definitions) -> Graph | None:
         """Return the prompt of a file, and say what is wrong with it; None if there is none."""
         try:
-            workflow = workflow_from(document, definitions, datetime.now(), SystemRandom())
+            with garbage_collection_paused():
+                workflow = workflow_from(document, definitions, datetime.now(), SystemRandom())
         except WorkflowError as error:
             self._fail(f"{name}: {error}")
             return None

@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 from comfytui.comfy.errors import ComfyError, Unreachable
+from comfytui.garbage_pause import garbage_collection_paused
 from comfytui.sanitize import sanitize
 from comfytui.ui.dashboard.context import MAX_MESSAGE, DashboardContext
 from comfytui.ui.dashboard.open_workflows import OpenWorkflow
@@ -73,5 +74,6 @@ def _converted(entry: OpenWorkflow, definitions: Mapping[str, Any]) -> Workflow:
     from comfytui.workflow.conversion import workflow_from
 
     assert entry.source is not None
-    # The same time and the same draws for each server, so that only what the server changes is different.
-    return workflow_from(entry.source, definitions, datetime.fromtimestamp(entry.opened), Random(entry.opened))
+    with garbage_collection_paused():
+        # The same time and the same draws for each server, so that only what the server changes is different.
+        return workflow_from(entry.source, definitions, datetime.fromtimestamp(entry.opened), Random(entry.opened))
