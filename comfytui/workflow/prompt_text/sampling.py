@@ -22,9 +22,9 @@ from dynamicprompts.sampling_context import SamplingContext
 from dynamicprompts.types import ResultGen
 from dynamicprompts.wildcards import WildcardManager
 
-from comfytui.workflow.prompt_text.template import Choice, Parts, Wildcard, parse_template
+from comfytui.workflow.prompt_text.template import Choice, Parts, Wildcard, may_vary, parse_template
 from comfytui.workflow.prompt_text.variations import MAX_EXPANDED, endless_wildcard
-from comfytui.workflow.prompt_text.wildcards import Line, Wildcards
+from comfytui.workflow.prompt_text.wildcards import Choices, Line, Wildcards
 
 MAX_LOOKUPS: Final = 1_000
 """Wildcards that one text may use, those in lines of other wildcards included."""
@@ -32,7 +32,10 @@ MAX_NESTING: Final = 20
 """Wildcards in lines of other wildcards."""
 MAX_SEVERAL: Final = 2_000
 """Lines of one wildcard of which several are chosen at once."""
+COMPARED: Final = 10_000
+"""Lines times choices that take as long as a lookup: each of several choices goes through all lines."""
 _EMPTY: Final = LiteralCommand("")
+_NOTHING: Final = Choices((Line(""),))
 
 
 class Sampler(RandomSampler):
@@ -64,10 +67,9 @@ class Sampler(RandomSampler):
 
     def _get_wildcard(self, command: WildcardCommand, context: SamplingContext) -> ResultGen:
         name = str(command.wildcard)
-        lines = self._look_up(name)
-        weights = [line.weight for line in lines] if any(line.weight != 1 for line in lines) else None
+        lines, sums = self._look_up(name)
         while True:
-            line = context.rand.choices(lines, weights)[0] if weights else context.rand.choice(lines)
+            line = context.rand.choices(lines, cum_weights=sums)[0] if sums else context.rand.choice(lines)
             self._size += len(line.text)
             if self._nesting >= MAX_NESTING or self._size > MAX_EXPANDED:
                 raise endless_wildcard(name)
@@ -80,22 +82,29 @@ class Sampler(RandomSampler):
         """Choose options; where a wildcard is the only one, choose among its lines."""
         only = command.values[0] if len(command.values) == 1 else None
         if isinstance(only, WildcardCommand):
-            lines = self._look_up(str(only.wildcard))
+            lines = self._look_up(str(only.wildcard)).lines
             if len(lines) > MAX_SEVERAL:
                 lines = tuple(context.rand.sample(lines, MAX_SEVERAL))
+            self._count(str(only.wildcard), len(lines) * command.max_bound // COMPARED)
             options = [VariantOption(self._line_command(line), line.weight) for line in lines]
             if len(options) == 1:
                 return context.generator_from_command(options[0].value)
             command = VariantCommand(options, command.min_bound, command.max_bound, command.separator)
         return super()._get_variant(command, context)
 
-    def _look_up(self, name: str) -> tuple[Line, ...]:
-        self._lookups += 1
+    def _look_up(self, name: str) -> Choices:
+        self._count(name, 1)
+        choices = self._wildcards.choices(name)
+        return choices if choices.lines else _NOTHING
+
+    def _count(self, name: str, lookups: int) -> None:
+        self._lookups += lookups
         if self._lookups > MAX_LOOKUPS:
             raise endless_wildcard(name)
-        return self._wildcards.lines(name) or (Line(""),)
 
     def _line_command(self, line: Line) -> Command:
+        if not may_vary(line.text) and "\\" not in line.text:
+            return LiteralCommand(line.text)
         return _command(_parse_line(line.text, self._wildcards))
 
 

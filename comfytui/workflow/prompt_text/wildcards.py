@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from fnmatch import fnmatchcase
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -22,6 +23,8 @@ MAX_LINES: Final = 200_000
 """Lines of a wildcard that are kept."""
 MAX_LINE: Final = 4_000
 """Characters of the longest line that is kept."""
+MAX_KEPT: Final = 100
+"""Names and patterns of which the choices are kept."""
 MAX_NAME: Final = 200
 """Characters of the longest name."""
 MAX_YAML_LINES: Final = MAX_YAML_BYTES
@@ -37,6 +40,14 @@ class Line(NamedTuple):
     weight: float = 1.0
 
 
+class Choices(NamedTuple):
+    """The lines that one of is chosen from."""
+
+    lines: tuple[Line, ...] = ()
+    sums: tuple[float, ...] | None = None
+    """The weight of each line and all before it; None if all have the same weight."""
+
+
 class Wildcards:
     """The wildcards of one folder; text files are read when they are used first.
 
@@ -48,6 +59,7 @@ class Wildcards:
     def __init__(self, files: Mapping[str, Path] | None = None, lists: Mapping[str, tuple[Line, ...]] | None = None):
         self._files = dict(files or {})
         self._lists = dict(lists or {})
+        self._kept: dict[str, Choices] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -59,6 +71,21 @@ class Wildcards:
 
     def lines(self, pattern: str) -> tuple[Line, ...]:
         """Return the choices of a name, or of all names that a pattern with `*` matches; empty if there are none."""
+        return self.choices(pattern).lines
+
+    def choices(self, pattern: str) -> Choices:
+        """Return the choices with their weights, see `lines`."""
+        if (kept := self._kept.get(pattern)) is not None:
+            return kept
+        lines = self._read(pattern)
+        weights = [line.weight for line in lines]
+        sums = tuple(accumulate(weights)) if any(weight != 1 for weight in weights) else None
+        if len(self._kept) >= MAX_KEPT:
+            self._kept.clear()
+        self._kept[pattern] = choices = Choices(lines, sums)
+        return choices
+
+    def _read(self, pattern: str) -> tuple[Line, ...]:
         lines: list[Line] = []
         for name in self._matching(pattern):
             if name not in self._lists:

@@ -4,6 +4,7 @@ import json
 import re
 import time
 import tracemalloc
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
@@ -183,6 +184,15 @@ def test_any_text_is_expanded_or_refused_in_a_sentence(text: str, seed: int) -> 
 
 def test_names_without_a_wildcard_are_reported() -> None:
     assert unknown_wildcards("__animal__ __anmial__ __anmial__ __x__", ANIMALS.__contains__) == ("anmial", "x")
+
+
+@pytest.mark.parametrize("template", ["__many__ " * 900, "{3$$__many__} " * 500, "{90$$__many__} " * 900])
+def test_a_wildcard_of_many_lines_takes_no_long_time(template: str) -> None:
+    wildcards = Wildcards(lists={"many": tuple(Line(f"word {number}") for number in range(200_000))})
+    started = time.process_time()
+    with suppress(VariationError):
+        assert "word" in expand(template, 1, wildcards)
+    assert time.process_time() - started < 6
 
 
 # Folders
