@@ -1,6 +1,7 @@
 """The keys `r` and `R`: make a job again, with the same seed or a new one, and resend lost jobs."""
 
 import re
+from pathlib import Path
 from uuid import uuid4
 
 from comfytui.comfy.client import ComfyClient
@@ -9,7 +10,7 @@ from comfytui.session.model import JobStatus
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.ui.queue.queue_list import QueueList
-from tests.sim.graphs import text_to_image
+from tests.sim.graphs import text_to_image, two_seeds
 from tests.ui.screen import screen
 
 S = JobStatus
@@ -116,3 +117,53 @@ async def test_retry_of_done_job_while_other_batch_has_lost_jobs() -> None:
         await it.press("escape", "r")
         await it.shows(f"Queued again with the same seed, {sent[0]}.")
         await it.until(lambda: seeds(sim) == [*sent, sent[0]], "the done one sent once more")
+
+
+async def test_ended_jobs_are_made_again_after_both_programs_were_started_anew(tmp_path: Path) -> None:
+    async with SimServer(SLOW) as sim:
+        async with screen(sim.url, journal=tmp_path) as it:
+            await it.shows("dreamshaper_8")
+            await it.generate("a {red|blue} fox", images="2", steps="2000")
+            await it.shows("Image 1 of 2 - Step")
+            rows = it.app.screen.query_one(QueueList)
+            first, second = (body["prompt_id"] for body in sim.submitted)
+            await it.press("escape")
+            await it.until(lambda: rows.select(second), "the job in the list")
+            await it.press("x")
+            await it.has_jobs(S.RUNNING, S.CANCELLED)
+            await it.until(lambda: rows.select(first), "the job in the list")
+            await it.press("x")
+            await it.has_jobs(S.INTERRUPTED, S.CANCELLED)
+        graphs = {body["prompt_id"]: body["prompt"] for body in sim.submitted}
+        await sim.restart()
+        async with screen(sim.url, journal=tmp_path) as it:
+            await it.has_jobs(S.INTERRUPTED, S.CANCELLED)
+            rows = it.app.screen.query_one(QueueList)
+            await it.press("escape")
+            for count, prompt_id in enumerate((first, second), 3):
+                await it.until(lambda prompt_id=prompt_id: rows.select(prompt_id), "the job in the list")
+                await it.press("r")
+                await it.until(lambda count=count: len(sim.submitted) == count, "the job once more")
+                assert sim.submitted[-1]["prompt"] == graphs[prompt_id]
+            await it.until(lambda: rows.select(first), "the job in the list")
+            await it.press("R")
+            await it.until(lambda: len(sim.submitted) == 5, "the job with a new seed")
+            made = sim.submitted[-1]["prompt"]
+            assert made["3"]["inputs"].pop("seed") != graphs[first]["3"]["inputs"].pop("seed")
+            assert made == graphs[first]
+
+
+async def test_new_seeds_of_another_clients_job_are_all_different() -> None:
+    async with SimServer(SimConfig(steps_per_second=0, load_seconds=0)) as sim, screen(sim.url) as it:
+        await it.shows("live")
+        graph = two_seeds()
+        graph["11"]["inputs"]["seed"] = graph["3"]["inputs"]["seed"]
+        async with ComfyClient(Server.from_url(sim.url)) as client:
+            await client.submit(graph, prompt_id=str(uuid4()), client_id="they", tag={})
+            await it.until(lambda: sim.queue.history, "its end")
+        await it.press("escape", "ctrl+r")
+        await it.shows("✓ they")
+        await it.press("home", "R")
+        await it.shows("Queued again with new seeds")
+        made = sim.submitted[-1]["prompt"]
+        assert len({made["3"]["inputs"]["seed"], made["11"]["inputs"]["seed"], graph["3"]["inputs"]["seed"]}) == 3
