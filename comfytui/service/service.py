@@ -217,9 +217,9 @@ class SessionService:
             self._require_backend(), class_types, fingerprint=gate.fingerprint, breaks=gate.breaks
         )
 
-    async def used_prompts(self) -> list[UsedPrompt]:
-        """Return the prompts of all my batches, also of earlier starts, on any server, the one used last first."""
-        return await self._journal.used_prompts()
+    async def used_prompts(self, *, negative: bool = False) -> list[UsedPrompt]:
+        """Return the prompts of my batches; arguments as for `ServiceThread.used_prompts`."""
+        return await (self._journal.used_negatives() if negative else self._journal.used_prompts())
 
     async def find_ended(self, ids: Sequence[str]) -> None:
         """Have jobs in the state that ended long ago; arguments and errors as for `ServiceThread.find_ended`."""

@@ -220,9 +220,13 @@ class ServiceThread:
         """
         return self._ask(lambda service: service.definitions(class_types))
 
-    def used_prompts(self) -> Future[list["UsedPrompt"]]:
-        """Return the prompts of all my batches, also of earlier starts, on any server, the one used last first."""
-        return self._ask(lambda service: service.used_prompts())
+    def used_prompts(self, *, negative: bool = False) -> Future[list["UsedPrompt"]]:
+        """Return the prompts of all my batches, also of earlier starts, on any server, the one used last first.
+
+        Args:
+            negative: Whether to return the negative prompts, which are known of batches whose graphs are kept.
+        """
+        return self._ask(lambda service: service.used_prompts(negative=negative))
 
     def accept_server(self) -> None:
         """Serve the other server that answers at this address from now on."""

@@ -1,8 +1,10 @@
 """The journal for an event loop."""
 
+import asyncio
 from asyncio import Future
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from comfytui.comfy.protocol.events import Output
@@ -10,7 +12,7 @@ from comfytui.service.journal.client_id_claims import Recognised
 from comfytui.service.journal.journal import RECENT, Journal
 from comfytui.service.journal.journal_thread import JournalThread, Notify
 from comfytui.service.journal.locks import Claim
-from comfytui.service.journal.prompt_history import UsedPrompt
+from comfytui.service.journal.prompt_history import UsedPrompt, used_negatives
 from comfytui.service.journal.records import Endpoint, SavedBatch, SavedPrompt
 from comfytui.service.submission.batch import Submission
 from comfytui.session.delivery import NO_EVIDENCE, Evidence
@@ -107,6 +109,12 @@ class AsyncJournal:
         """Return the prompts of all my batches on any server, the one used last first."""
         nothing: list[UsedPrompt] = []
         return await self._thread.read(lambda journal: journal.used_prompts(), nothing)
+
+    async def used_negatives(self) -> list[UsedPrompt]:
+        """Return the negative prompts of my last batches on any server, the one used last first."""
+        nothing: list[tuple[Any, ...]] = []
+        rows = await self._thread.read(lambda journal: journal.batches_with_graphs(), nothing)
+        return await asyncio.to_thread(used_negatives, rows)
 
     async def may_send(self, prompt_id: str) -> bool:
         """Wait until all that was written before is on the disk, or has failed, as before the POST of a prompt.

@@ -19,7 +19,7 @@ from comfytui.service.journal.codec import (
 )
 from comfytui.service.journal.database import OpenedDatabase, open_database, open_in_memory
 from comfytui.service.journal.locks import Claim
-from comfytui.service.journal.prompt_history import UsedPrompt, used_prompts
+from comfytui.service.journal.prompt_history import UsedPrompt, batches_with_graphs, used_prompts
 from comfytui.service.journal.reading import BY_ID, UNFINISHED, owners_among, read_batches, unfinished_owners
 from comfytui.service.journal.records import Endpoint, SavedBatch, SavedPrompt
 from comfytui.service.journal.writing import (
@@ -305,6 +305,10 @@ class Journal:
     def used_prompts(self) -> list[UsedPrompt]:
         """Return the prompts of all my batches on any server, the one used last first."""
         return used_prompts(self._db)
+
+    def batches_with_graphs(self) -> list[tuple[Any, ...]]:
+        """Return my last batches, with what `used_negatives` reads of them."""
+        return batches_with_graphs(self._db)
 
     def _update(self, change: str, prompt_id: str, condition: str = "true", **values: Any) -> None:
         self._write(f"UPDATE prompts SET {change} WHERE {BY_ID} AND {condition}", id=escape(prompt_id), **values)

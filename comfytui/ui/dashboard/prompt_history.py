@@ -1,6 +1,7 @@
 """The dialog with the prompts that were used: the chosen one replaces the text in the form's prompt."""
 
 import asyncio
+from functools import partial
 from typing import Final
 
 from textual.widgets import TextArea
@@ -12,9 +13,12 @@ from comfytui.ui.dashboard.pages import PageSwitcher
 from comfytui.ui.screens.picker import PickerScreen
 from comfytui.ui.widgets.entry_search import Entry, EntryGroup
 from comfytui.ui.widgets.filter_list import FilterList
-from comfytui.workflow.fields import Field
+from comfytui.workflow.field_keys import Field, field_of, is_node_key
 
+TITLE: Final = "Prompts that were used"
 EMPTY: Final = "No prompt was used yet."
+NEGATIVE_TITLE: Final = "Negative prompts that were used"
+NEGATIVE_EMPTY: Final = "No negative prompt was used yet."
 MAX_ABOUT: Final = 1_000
 """Characters of a prompt below the list."""
 
@@ -27,22 +31,27 @@ class PromptHistory:
         self._pages = pages
 
     async def choose(self) -> None:
-        """Ask for a prompt and write it into the form; only in a worker."""
-        if not self._context.form.query(f"#{Field.PROMPT}"):
+        """Ask for a prompt and write it into the one that is written, or the first one; only in a worker."""
+        used = self._context.form.prompt_in_use()
+        if used is None or used.id is None:
             self._context.notify("This workflow has no prompt to fill in.", "warning")
             return
+        key = used.id
+        negative = not is_node_key(key) and field_of(key) is Field.NEGATIVE
         reading = EntryGroup[str](note="Reading the prompts…", loading=True)
-        dialog = PickerScreen("Prompts that were used", [reading], load=self._load, describe=_about, empty=EMPTY)
+        title, empty = (NEGATIVE_TITLE, NEGATIVE_EMPTY) if negative else (TITLE, EMPTY)
+        load = partial(self._load, negative=negative)
+        dialog = PickerScreen(title, [reading], load=load, describe=_about, empty=empty)
         entry = await self._context.screen.app.push_screen_wait(dialog)
-        prompts = self._context.form.query(f"#{Field.PROMPT}").results(TextArea)
+        prompts = self._context.form.query(f"#{key}").results(TextArea)
         if entry is None or (area := next(iter(prompts), None)) is None:
             return
         self._pages.show_form()
         area.replace(entry.value, area.document.start, area.document.end)  # An edit, which ctrl+z takes back.
         area.focus()
 
-    async def _load(self, shown: FilterList) -> None:
-        used = await asyncio.wrap_future(self._context.service.used_prompts())
+    async def _load(self, shown: FilterList, *, negative: bool) -> None:
+        used = await asyncio.wrap_future(self._context.service.used_prompts(negative=negative))
         if shown.is_complete:
             shown.set_group(EntryGroup(entries=[Entry(_title(each), each.text, _detail(each)) for each in used]))
 

@@ -10,16 +10,19 @@ import pytest
 from comfytui.comfy.server import Server
 from comfytui.service.journal.database import FILE
 from comfytui.service.journal.journal import Journal
-from comfytui.service.journal.prompt_history import BEST_FIRST, UsedPrompt, used_prompts
+from comfytui.service.journal.prompt_history import BEST_FIRST, UsedPrompt, used_negatives, used_prompts
 from comfytui.service.journal.records import Endpoint
 from comfytui.service.submission.batch import batch_request, plan
 from comfytui.session.model import Batch, JobStatus
 from comfytui.sim.server import SimServer
 from comfytui.workflow.builtin import txt2img
+from comfytui.workflow.fields import Field
+from comfytui.workflow.graph import Graph, apply_values
 from tests.service.journal.batches import ME, SERVER, at, graph
 from tests.service.test_service import QUICK
 from tests.watcher import watching
 
+S = JobStatus
 HOSTILE = "\x1b]0;x\x07\ud800\\ud800'; DROP TABLE prompts; --\u202e\U0001f98a 狐"
 
 
@@ -103,3 +106,28 @@ async def test_a_service_lists_what_it_and_earlier_ones_were_given(tmp_path: Pat
         async with watching(Server.from_url(sim.url), folder=tmp_path) as it:
             (used,) = await asyncio.wrap_future(it.service.used_prompts())
             assert (used.images, used.best) == (2, JobStatus.SUCCEEDED)
+
+
+def with_negative(text: str, seed: int = 1) -> Graph:
+    return apply_values(txt2img(), {Field.NEGATIVE: text, Field.SEED: seed})
+
+
+def test_negative_prompts_are_in_the_graphs(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        used = (
+            ("dark", (S.FAILED, S.SUCCEEDED)),
+            ("", (S.SUCCEEDED,)),
+            ("text", (S.FAILED,)),
+            ("dark", (S.CANCELLED,)),
+        )
+        for created, (text, statuses) in enumerate(used):
+            graphs = tuple(with_negative(text, created * 10 + index) for index, _ in enumerate(statuses))
+            batch, _, submissions = plan(batch_request("a fox", graphs), ME, created)
+            journal.record_batch(SERVER, ME, batch, submissions)
+            end(journal, batch, *statuses)
+    with Journal.open(tmp_path) as journal:
+        rows = [(None, 1, 1.0, "failed", None), (b"damaged", 1, 1.0, "failed", None), *journal.batches_with_graphs()]
+        assert used_negatives(rows) == [
+            UsedPrompt("dark", 3, 3.0, 30, S.SUCCEEDED),
+            UsedPrompt("text", 1, 2.0, 20, S.FAILED),
+        ]

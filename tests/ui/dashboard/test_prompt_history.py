@@ -28,3 +28,18 @@ async def test_it_is_empty_at_first(tmp_path: Path) -> None:
         await it.shows("No prompt was used yet")
         await it.press("escape", "a")
         assert text_in(it, "prompt") == "a"
+
+
+async def test_a_used_negative_prompt_comes_back_into_the_negative_prompt(tmp_path: Path) -> None:
+    async with screen(FakeBackend(), journal=tmp_path) as it:
+        await it.generate("a red fox", negative="{blurry|dark}", images="2")
+        await it.generate("a grey cat", negative="text", images="1")
+        await it.has_jobs(*[JobStatus.SUCCEEDED] * 3)
+        await it.write("negative", "nothing")
+        await it.press("f3")
+        await it.shows("Negative prompts that were used")
+        await it.shows("2x")
+        assert it.text.index("text ") < it.text.index("{blurry|dark}")
+        await it.press("d", "a", "r", "k", "enter")
+        await it.until(lambda: text_in(it, "negative") == "{blurry|dark}", "the negative prompt")
+        assert text_in(it, "prompt") == "a grey cat"
