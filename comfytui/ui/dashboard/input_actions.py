@@ -47,7 +47,7 @@ class InputActions:
     def upload(self, event: InputPanel.FileNamed) -> None:
         """Upload a file of this machine, and use the name that the server gives it."""
         panel, item, path = event.panel, event.item, event.path
-        self._context.run(lambda: self._upload(panel, item, path), f"upload {item.key}")
+        self._context.run(partial(self._upload, panel, item, path), f"upload {item.key}")
 
     async def _upload(self, panel: InputPanel, item: Item, path: Path) -> None:
         name, upload = sanitize(path.name, MAX_NAME), Upload(path)
