@@ -1,6 +1,6 @@
 """Compare the graph of a job with an open workflow: where only values differ, the workflow's form can show them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,18 +16,15 @@ def same_shape(graph: object, other: object) -> bool:
     return nodes.keys() == others.keys() and all(_same_node(node, others[node.id]) for node in nodes.values())
 
 
-def recalled_values(
-    graph: Graph, workflow: Workflow, can_set: Callable[[FieldKey], bool]
-) -> Mapping[FieldKey, FieldValue] | None:
+def recalled_values(graph: Graph, workflow: Workflow) -> Mapping[FieldKey, FieldValue] | None:
     """Return the values that turn a workflow's graph into another graph; titles of nodes do not count.
 
     Args:
         graph: The other graph.
         workflow: The workflow.
-        can_set: Whether the form can set a value, by its key.
 
     Returns:
-        The values that differ by their keys, or None if values that the form can set are not all that differs.
+        The values that differ by their keys, or None if values that a form can set are not all that differs.
     """
     graph = restore_templates(graph)
     off = _switched_off(graph, workflow)
@@ -46,7 +43,7 @@ def recalled_values(
         return None  # a field of several slots, which have different values there
     pairs = [*((value, own[key]) for key, value in fields.items()), *others.values()]
     values = {**off, **fields, **{node_key(*place): value for place, (_, value) in others.items()}}
-    return values if all(_same_kind(*pair) for pair in pairs) and all(map(can_set, values)) else None
+    return values if all(_same_kind(*pair) for pair in pairs) else None
 
 
 def _switched_off(graph: Graph, workflow: Workflow) -> Mapping[FieldKey, FieldValue]:

@@ -27,33 +27,28 @@ def changed(change: Change) -> dict[str, Any]:
     return graph
 
 
-def any_key(_key: str) -> bool:
-    return True
-
-
 def test_values_that_differ_are_returned_by_their_keys() -> None:
     graph = apply_values(WORKFLOW, {Field.PROMPT: "狐\n<b>", Field.STEPS: 7, Field.CFG: 2, Field.SEED: 2**64 - 1})
-    values = recalled_values(graph, WORKFLOW, any_key)
+    values = recalled_values(graph, WORKFLOW)
     assert values == {Field.PROMPT: "狐\n<b>", Field.STEPS: 7, Field.CFG: 2, Field.SEED: 2**64 - 1}
     assert apply_values(WORKFLOW, values) == graph
 
 
 def test_an_equal_graph_has_no_values_that_differ() -> None:
-    assert recalled_values(copy.deepcopy(GRAPH), WORKFLOW, any_key) == {}
+    assert recalled_values(copy.deepcopy(GRAPH), WORKFLOW) == {}
 
 
 def test_titles_and_the_order_of_nodes_do_not_count() -> None:
     titled = {
         node_id: {**node, "_meta": {"title": f"other {node_id}"}} for node_id, node in reversed(list(GRAPH.items()))
     }
-    assert recalled_values(titled, WORKFLOW, any_key) == {}
+    assert recalled_values(titled, WORKFLOW) == {}
 
 
 def test_a_value_that_is_no_field_is_named_by_its_node() -> None:
     graph = changed(lambda graph: graph["9"]["inputs"].update(note="b"))
     workflow = workflow_of("fox", changed(lambda graph: graph["9"]["inputs"].update(note="a")))
-    assert recalled_values(graph, workflow, any_key) == {"9.note": "b"}
-    assert recalled_values(graph, workflow, lambda key: key != "9.note") is None
+    assert recalled_values(graph, workflow) == {"9.note": "b"}
 
 
 def rename(graph: dict[str, Any]) -> None:
@@ -78,24 +73,24 @@ def test_a_graph_of_another_shape_is_another_workflow(change: Change) -> None:
     graph = changed(change)
     assert not same_shape(graph, GRAPH)
     assert not same_shape(GRAPH, graph)
-    assert recalled_values(graph, WORKFLOW, any_key) is None
+    assert recalled_values(graph, WORKFLOW) is None
 
 
 @pytest.mark.parametrize("value", [None, [], {}, "20", True, [1, 2, 3]])
 def test_a_value_of_another_kind_is_another_workflow(value: object) -> None:
     graph = changed(lambda graph: graph[SAMPLER]["inputs"].update(steps=value))
-    assert recalled_values(graph, WORKFLOW, any_key) is None
+    assert recalled_values(graph, WORKFLOW) is None
 
 
 def test_different_values_in_one_field_are_another_workflow() -> None:
     workflow = workflow_of("hires", stable_diffusion.hires())
     first, second = workflow.fields[Field.CFG]
     both = apply_values(workflow, {Field.CFG: 3.5})
-    assert recalled_values(both, workflow, any_key) == {Field.CFG: 3.5}
+    assert recalled_values(both, workflow) == {Field.CFG: 3.5}
     for slot in (first, second):
         one = copy.deepcopy(dict(workflow.graph))
         one[slot.node_id]["inputs"][slot.input_name] = 3.5
-        assert recalled_values(one, workflow, any_key) is None
+        assert recalled_values(one, workflow) is None
 
 
 def test_the_template_of_a_text_is_recalled() -> None:
@@ -103,7 +98,7 @@ def test_the_template_of_a_text_is_recalled() -> None:
     values = {**read_values(workflow), Field.PROMPT: "a {red|blue} fox", Field.STEPS: 9}
     graph = render(workflow, values, 5, PromptTools(), {Field.STEPS: 9})
     assert "{" not in str(value_at(graph, workflow.fields[Field.PROMPT][0]))
-    assert recalled_values(graph, workflow, any_key) == {Field.PROMPT: "a {red|blue} fox", Field.STEPS: 9}
+    assert recalled_values(graph, workflow) == {Field.PROMPT: "a {red|blue} fox", Field.STEPS: 9}
 
 
 def test_a_lora_that_was_off_is_switched_off() -> None:
@@ -111,8 +106,7 @@ def test_a_lora_that_was_off_is_switched_off() -> None:
     key = next(key for key in workflow.fields if key.startswith(Field.LORA_ON))
     graph = apply_values(workflow, {key: False, Field.STEPS: 9})
     assert len(graph) < len(workflow.graph)
-    assert recalled_values(graph, workflow, any_key) == {key: False, Field.STEPS: 9}
-    assert recalled_values(graph, workflow, lambda each: each != key) is None
+    assert recalled_values(graph, workflow) == {key: False, Field.STEPS: 9}
 
 
 @pytest.mark.parametrize(
@@ -126,4 +120,4 @@ def test_values_are_written_as_they_are_typed(value: str | float, text: str) -> 
 def test_any_json_can_be_compared(document: Any) -> None:
     assert not same_shape(document, GRAPH)
     if isinstance(document, dict):
-        assert recalled_values(document, WORKFLOW, any_key) is None
+        assert recalled_values(document, WORKFLOW) is None

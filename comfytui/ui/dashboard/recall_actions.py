@@ -64,7 +64,7 @@ class RecallActions:
         """Return the open workflow whose form can show a graph, the shown one first, and the values that differ."""
         shown = self._workflows.open.shown
         for entry in (shown, *self._workflows.open):
-            values = recalled_values(graph, entry.workflow, rows.is_shown)
+            values = recalled_values(graph, entry.workflow)
             if values is not None:
                 return entry.workflow, values
         return None

@@ -26,6 +26,7 @@ from comfytui.workflow.fields import Field, FieldKey, FieldValue
 from comfytui.workflow.graph import Workflow, read_values
 from comfytui.workflow.input_specs import InputSpec, parse_input, seed_range
 from comfytui.workflow.prompt_text.encoders import reads_weights
+from comfytui.workflow.prompt_text.rendering import text_keys
 from comfytui.workflow.seeds import SeedMode, seeds_for
 
 
@@ -139,7 +140,9 @@ class PromptForm(VerticalScroll, can_focus=False):
         if not self._checks.check_all(self._seed_mode) or listed is None:
             return None
         specs = self._checks.specs
-        values: dict[FieldKey, FieldValue] = dict(listed)
+        own = read_values(self.workflow)
+        # Texts are expanded for each image, also those that were not edited.
+        values: dict[FieldKey, FieldValue] = {key: own[key] for key in text_keys(own)} | listed
         axes = self._checks.axes()
         for key in specs:
             control = self.query_one(f"#{key}")
@@ -154,7 +157,7 @@ class PromptForm(VerticalScroll, can_focus=False):
                     values[key] = parse_axis(control.value, specs[key])[0]
         images = parse_input(self.query_one(f"#{rows.IMAGES_ID}", Input).value, IMAGES_SPEC)
         seed_ranges = {key: seed_range(specs[key]) for key in self._checks.seed_labels}
-        return BatchValues(values, self._seed_mode, int(images), seed_ranges, axes)
+        return BatchValues(values, self._seed_mode, int(images), seed_ranges, axes, self.inputs.definitions)
 
     def texts(self) -> dict[str, str]:
         """Return the text of each control, right or wrong, by the control's id."""

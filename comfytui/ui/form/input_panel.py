@@ -22,6 +22,7 @@ from comfytui.ui.form.local_files import local_file
 from comfytui.ui.form.value_dialogs import edit_text, pick_value
 from comfytui.ui.form.workflow_inputs import WorkflowInputs
 from comfytui.ui.widgets.text import Paragraph
+from comfytui.workflow.field_keys import is_node_key
 from comfytui.workflow.fields import FieldKey, FieldValue
 from comfytui.workflow.input_specs import InputSpec
 
@@ -91,11 +92,16 @@ class InputPanel(Vertical):
         return self.query_one(InputList)
 
     @property
+    def definitions(self) -> Mapping[str, Any]:
+        """The server's definitions of node classes, as far as they are known."""
+        return self._source.definitions
+
+    @property
     def _query(self) -> str:
         return self.query_one(InputFilter).value
 
     def _show(self) -> None:
-        if self._is_open.get(ALL_INPUTS) or self._query:
+        if self._is_open.get(ALL_INPUTS) or self._query or any(map(is_node_key, self.values.texts)):
             self._read_nodes()
         sections = [self._source.fields(), *(self._node_sections or ())]
         lines = lines_of(sections, self._is_open, self._query)

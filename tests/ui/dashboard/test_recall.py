@@ -193,3 +193,24 @@ async def test_an_image_of_a_grid_brings_back_the_template_and_its_own_values() 
         assert [graph[node_id]["inputs"] for node_id in graph] == [
             sent["prompt"][node_id]["inputs"] for node_id in graph
         ]
+
+
+async def test_a_value_that_only_the_list_of_inputs_has_is_recalled_in_the_same_workflow() -> None:
+    backend = FakeBackend()
+    async with screen(backend) as it:
+        await it.shows("live")
+        await it.generate("a red fox", images="1")
+        await it.shows("1 of 1 done")
+        graph = copy.deepcopy(backend.submitted[0]["prompt"])
+        graph["3"]["inputs"]["denoise"] = 0.5
+        graph["5"]["inputs"]["batch_size"] = 2
+        prompt_id = backend.add_job(graph)
+        await it.press("escape", "ctrl+r")
+        rows = it.app.screen.query_one(QueueList)
+        await it.until(lambda: rows.select(prompt_id), "the other client's job")
+        await it.press("e")
+        await it.until(lambda: form_texts(it, "denoise", "5.batch_size") == ["0.5", "2"], "the values")
+        assert "Prompt · txt2img" in it.text
+        await it.press("f5")
+        await it.until(lambda: len(backend.submitted) == 2, "the job once more")
+        assert backend.submitted[1]["prompt"] == graph

@@ -13,6 +13,7 @@ from textual.widgets import TextArea
 
 from comfytui.comfy.errors import ServerError
 from comfytui.comfy.protocol.library import ServerFile
+from comfytui.sim.catalogue.node_types import NodeType
 from comfytui.ui.drafts import DraftFolder
 from comfytui.ui.form.form import PromptForm
 from comfytui.ui.form.input_list import InputList
@@ -86,7 +87,7 @@ def filled_in(it: Screen) -> Any:
     form = it.app.screen.query_one(PromptForm)
     values = form.read()
     assert values is not None
-    return apply_values(form.workflow, values.values)
+    return apply_values(form.workflow, values.values, values.object_info)
 
 
 async def test_inputs_that_matter_come_first_and_all_others_are_closed() -> None:
@@ -325,3 +326,21 @@ async def test_cursor_and_help_stay_in_view(size: tuple[int, int]) -> None:
         assert "140" in it.text
         await it.press("home")
         await it.until(lambda: "Denoise" in it.text, "the first line")
+
+
+async def test_another_choice_is_sent_with_the_inputs_of_its_branch() -> None:
+    branches = [
+        {"key": "auto", "inputs": {"required": {}}},
+        {"key": "mp4", "inputs": {"required": {"codec": [["h264", "av1"]], "crf": ["INT", {"default": 20}]}}},
+    ]
+    backend = FakeBackend()
+    save = NodeType(
+        "SaveClip", None, "video", (), {"format": ("COMFY_DYNAMICCOMBO_V3", {"options": branches})}, is_output=True
+    )
+    backend.described = {**backend.described, "SaveClip": save}
+    async with screen(backend, workflow=with_nodes(**{"20": node("SaveClip", format="auto")})) as it:
+        await it.shows("live")
+        await to_item(it, "20.format")
+        await it.press("enter", "m", "p", "4", "enter")
+        await it.until(lambda: filled_in(it)["20"]["inputs"]["format"] == "mp4", "the choice")
+        assert filled_in(it)["20"]["inputs"] == {"format": "mp4", "format.codec": "h264", "format.crf": 20}
