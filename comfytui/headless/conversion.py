@@ -53,7 +53,7 @@ async def definitions_of(service: ServiceThread, types: frozenset[str]) -> Mappi
 
 def _converted(document: WorkflowDocument, definitions: Mapping[str, Any], rng: Random) -> Workflow:
     with garbage_collection_paused():
-        return workflow_from(document, definitions, datetime.now(), rng)
+        return workflow_from(document, definitions, datetime.now(), rng, keep_choices=True)
 
 
 def _joined(reasons: Sequence[str]) -> str:

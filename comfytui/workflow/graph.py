@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from comfytui.sanitize import sanitize
-from comfytui.workflow.annotations import restore_templates
+from comfytui.workflow.annotations import restore_templates, templates_of
 from comfytui.workflow.branches import Branches
 from comfytui.workflow.field_keys import Field, FieldKey, FieldValue, is_node_key, seed_keys, split_node_key
 from comfytui.workflow.fields import find_fields
@@ -41,12 +41,16 @@ class Workflow:
     """What the user should know of the conversion."""
     promoted: tuple[Slot, ...] = field(default=(), repr=False)
     """The slots that the editor shows as inputs of subgraphs, in their order."""
+    templates: tuple[Slot, ...] = field(default=(), repr=False)
+    """Texts that are templates in the graph: they are expanded for each image, unless another text is given."""
 
 
 def workflow_of(name: str, graph: Graph) -> Workflow:
     """Return a workflow with this name, with the graph as its user wrote it and the graph's fields."""
+    classes, noted = classes_of(graph), templates_of(graph)
+    templates = tuple(Slot(node_id, name, classes[node_id]) for node_id, name in noted if node_id in classes)
     graph = restore_templates(graph)
-    return Workflow(name, graph, find_fields(graph))
+    return Workflow(name, graph, find_fields(graph), templates=templates)
 
 
 def classes_of(graph: object) -> Mapping[str, str]:

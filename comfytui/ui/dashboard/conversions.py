@@ -74,6 +74,7 @@ def _converted(entry: OpenWorkflow, definitions: Mapping[str, Any]) -> Workflow:
     from comfytui.workflow.conversion import workflow_from
 
     assert entry.source is not None
+    # The same time and the same draws for each server, so that only what the server changes is different.
+    now, rng = datetime.fromtimestamp(entry.opened), Random(entry.opened)
     with garbage_collection_paused():
-        # The same time and the same draws for each server, so that only what the server changes is different.
-        return workflow_from(entry.source, definitions, datetime.fromtimestamp(entry.opened), Random(entry.opened))
+        return workflow_from(entry.source, definitions, now, rng, keep_choices=True)

@@ -164,7 +164,7 @@ class FormActions:
         """
         context = self._context
         build = partial(build_batch, form.workflow, values, SystemRandom(), previews=context.previews)
-        if values.images * count_cells(values.axes) <= MANY_IMAGES and not uses_tools(values.values):
+        if values.images * count_cells(values.axes) <= MANY_IMAGES and not uses_tools(form.workflow, values.values):
             return build()
         folder = context.options.prompt_files
         async with self._building:  # Batches are sent in the order in which they were asked for.

@@ -31,9 +31,13 @@ class Conversion:
     """What the user should know; if one of them blocks, the graph cannot be queued."""
     promoted: tuple[Slot, ...] = ()
     """The inputs that the workflow shows on its top-level subgraphs."""
+    templates: tuple[Slot, ...] = ()
+    """The texts whose choices are kept, in the syntax of `prompt_text`: they are to be made for each image."""
 
 
-def convert(workflow: object, object_info: Mapping[str, Any], *, now: datetime, rng: Random) -> Conversion:
+def convert(
+    workflow: object, object_info: Mapping[str, Any], *, now: datetime, rng: Random, keep_choices: bool = False
+) -> Conversion:
     """Return the graph that the editor would send for a workflow. Never raises, whatever the JSON is.
 
     Args:
@@ -41,6 +45,7 @@ def convert(workflow: object, object_info: Mapping[str, Any], *, now: datetime, 
         object_info: The server's node definitions, at least those of the classes in the workflow.
         now: The local time, for dates in file names.
         rng: Chooses in dynamic prompts.
+        keep_choices: Whether such choices are kept in the graph; else they are made, and the graph can be sent.
     """
     log = FindingLog()
     document = read_document(workflow)
@@ -66,11 +71,11 @@ def convert(workflow: object, object_info: Mapping[str, Any], *, now: datetime, 
     replacer = TextReplacer(all_nodes, now)
     for each in (*graphs.values(), root):
         push_primitives(each, replacer.replace)
-    sender = Sender(replacer, rng, log)
+    sender = Sender(replacer, rng, log, keep_choices=keep_choices)
     sent = {node_id: (place, node) for place in expand(root, graphs) for node_id, node in sent_nodes(place)}
     graph = {node_id: sender.send(place, node_id, node) for node_id, (place, node) in sent.items()}
     drop_loose_links(graph)
     nodes = {node_id: node for node_id, (_, node) in sent.items()}
     check_classes(nodes, log)
     check_values(nodes, graph, KnownModels(document), log)
-    return Conversion(graph, log.all(), sender.promoted(root))
+    return Conversion(graph, log.all(), sender.promoted(root), tuple(sender.templates))

@@ -6,12 +6,13 @@ from typing import Any, Final
 
 from comfytui.sanitize import sanitize
 from comfytui.workflow.editor.document import NodeId
+from comfytui.workflow.editor.dynamic_prompts import expand_dynamic_prompt, template_of_dynamic_prompt
 from comfytui.workflow.editor.editor_widgets import CUSTOM_COMBO, choice_index
 from comfytui.workflow.editor.findings import Finding, FindingLog
 from comfytui.workflow.editor.input_definitions import MISSING
 from comfytui.workflow.editor.links import LinkedTo, LinkResolver, Place, SetBy
 from comfytui.workflow.editor.nodes import RUNNING_KINDS, EditorGraph, Kind, Node, Widget
-from comfytui.workflow.editor.text_replacements import PREFIX_INPUT, TextReplacer, expand_dynamic_prompt, saves_files
+from comfytui.workflow.editor.text_replacements import PREFIX_INPUT, TextReplacer, saves_files
 from comfytui.workflow.nodes import Slot
 
 MAX_NODES: Final = 200_000
@@ -65,11 +66,21 @@ def sent_nodes(place: Place) -> Iterator[tuple[NodeId, Node]]:
 
 
 class Sender:
-    """Makes the nodes of the graph that is sent."""
+    """Makes the nodes of the graph that is sent.
 
-    def __init__(self, replacer: TextReplacer, rng: Random, log: FindingLog) -> None:
+    Args:
+        replacer: Replaces what stands between `%`.
+        rng: Chooses in dynamic prompts.
+        log: Takes the findings.
+        keep_choices: Whether the choices of dynamic prompts are kept as templates.
+    """
+
+    def __init__(self, replacer: TextReplacer, rng: Random, log: FindingLog, *, keep_choices: bool = False) -> None:
+        self.templates: list[Slot] = []
+        """The texts whose choices are kept."""
         self._replacer = replacer
         self._rng = rng
+        self._keep_choices = keep_choices
         self._log = log
         self._resolver = LinkResolver(log)
         self._promoted = dict[tuple[NodeId, int], list[Slot]]()
@@ -113,12 +124,22 @@ class Sender:
         if widget.name == PREFIX_INPUT and saves_files(node.saved.type):
             value = self._replacer.replace(value)
         if definition.widget_type == "STRING" and definition.options.get("dynamicPrompts") is True:
-            value, is_random = expand_dynamic_prompt(value, self._rng)
-            if is_random:
-                where = f"{sanitize(widget.name, 60)} in node {sanitize(node_id, 60)}"
-                message = f"Parts of {where} were drawn at random from what stands in {{a|b}}."
-                self._log.add(Finding("random_prompt", message, node_id, input_name=widget.name))
+            return self._dynamic_prompt(node_id, node, widget, value)
         return value
+
+    def _dynamic_prompt(self, node_id: NodeId, node: Node, widget: Widget, text: str) -> str:
+        template = template_of_dynamic_prompt(text) if self._keep_choices else None
+        if template is None:
+            text, is_random = expand_dynamic_prompt(text, self._rng)
+            drawn = "were drawn at random"
+        else:
+            self.templates.append(Slot(node_id, widget.name, node.saved.type))
+            text, is_random, drawn = template, True, "are drawn at random for each image"
+        if is_random:
+            where = f"{sanitize(widget.name, 60)} in node {sanitize(node_id, 60)}"
+            message = f"Parts of {where} {drawn} from what stands in {{a|b}}."
+            self._log.add(Finding("random_prompt", message, node_id, input_name=widget.name))
+        return text
 
 
 def drop_loose_links(graph: dict[str, Any]) -> None:

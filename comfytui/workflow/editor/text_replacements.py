@@ -1,10 +1,9 @@
-"""Text that changes when it is sent: dynamic prompts, and values, names and dates between `%`."""
+"""Text that changes when it is sent: values, names and dates between `%`."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from math import isfinite
-from random import Random
 from typing import Final
 
 from comfytui.workflow.editor.nodes import Node
@@ -21,10 +20,6 @@ _SAVING_CLASSES: Final = frozenset(
 )
 """Classes in whose `filename_prefix` the editor replaces what is between `%`."""
 
-_COMMENT_START: Final = re.compile(r"/[*/]")
-_LINE_END: Final = re.compile(r"[\n\r\u2028\u2029]|\Z")
-_TOKEN: Final = re.compile(r"\\.|[{}|]", re.DOTALL)
-_ESCAPED: Final = re.compile(r"\\([{}|])")
 _PATTERN: Final = re.compile(r"%([^%]+)%")
 _DATE_PART: Final = re.compile(r"dd?|MM?|hh?|mm?|ss?|yyy?y?")
 _UNSAFE_IN_NAMES: Final = re.compile(r'[/?<>\\:*|"\x00-\x1f\x7f]')
@@ -33,59 +28,6 @@ _UNSAFE_IN_NAMES: Final = re.compile(r'[/?<>\\:*|"\x00-\x1f\x7f]')
 def saves_files(class_type: str) -> bool:
     """Whether the editor replaces what is between `%` in the file name prefix of a class."""
     return class_type in _SAVING_CLASSES
-
-
-def expand_dynamic_prompt(text: str, rng: Random) -> tuple[str, bool]:
-    """Return a prompt without comments, with one of each `{a|b}` chosen, and whether there was anything to choose.
-
-    As in the editor, a `{` that is not closed ends with the text.
-    """
-    text = "".join(_without_comments(text))
-    is_random = False
-    frames: list[list[list[str]]] = [[[]]]
-    position = 0
-
-    def close() -> None:
-        nonlocal is_random
-        options = frames.pop()
-        is_random = is_random or len(options) > 1
-        frames[-1][-1].append("".join(rng.choice(options)))
-
-    for match in _TOKEN.finditer(text):
-        frames[-1][-1].append(text[position : match.start()])
-        position = match.end()
-        token = match[0]
-        if token == "{":
-            frames.append([[]])
-        elif token == "}" and len(frames) > 1:
-            close()
-        elif token == "|" and len(frames) > 1:
-            frames[-1].append([])
-        else:
-            frames[-1][-1].append(token)
-    frames[-1][-1].append(text[position:])
-    while len(frames) > 1:
-        close()
-    return _ESCAPED.sub(r"\1", "".join(frames[0][0])), is_random
-
-
-def _without_comments(text: str) -> Iterator[str]:
-    """Yield what is left of a text without `/*…*/` and `//…`; a `/*` that is not closed is text."""
-    position = start = 0
-    last_close = text.rfind("*/")
-    while match := _COMMENT_START.search(text, position):
-        if match[0] == "//":
-            end = match.end()
-            line_end = _LINE_END.search(text, end)
-            position = line_end.start() if line_end else len(text)
-        elif match.end() <= last_close:
-            position = text.index("*/", match.end()) + 2
-        else:
-            position = match.start() + 1
-            continue
-        yield text[start : match.start()]
-        start = position
-    yield text[start:]
 
 
 class TextReplacer:

@@ -1,13 +1,23 @@
 """From the values of a form to the graph of one image: variations are expanded, and LoRA tags become nodes."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from comfytui.workflow.annotations import CELL, TEMPLATES, annotated
-from comfytui.workflow.field_keys import Field, FieldKey, FieldValue, field_of, is_node_key, key_label, split_node_key
+from comfytui.workflow.field_keys import (
+    Field,
+    FieldKey,
+    FieldValue,
+    field_of,
+    is_node_key,
+    key_label,
+    node_key,
+    split_node_key,
+)
 from comfytui.workflow.graph import Graph, Workflow, apply_values
-from comfytui.workflow.node_inputs import NO_DEFINITIONS
+from comfytui.workflow.node_inputs import NO_DEFINITIONS, set_value
+from comfytui.workflow.nodes import Slot, value_at
 from comfytui.workflow.prompt_text.lora_nodes import insert_loras
 from comfytui.workflow.prompt_text.lora_tags import (
     LoraTagError,
@@ -17,7 +27,7 @@ from comfytui.workflow.prompt_text.lora_tags import (
     unescape_lora_tags,
 )
 from comfytui.workflow.prompt_text.template import may_vary
-from comfytui.workflow.prompt_text.variations import VariationError, expand
+from comfytui.workflow.prompt_text.variations import VariationError, expand, literal_template
 from comfytui.workflow.prompt_text.wildcards import NO_WILDCARDS, Wildcards
 
 _TEXT_FIELDS: Final = frozenset({Field.PROMPT, Field.NEGATIVE})
@@ -70,9 +80,10 @@ def is_text_key(key: FieldKey) -> bool:
     return not is_node_key(key) and field_of(key) in _TEXT_FIELDS
 
 
-def uses_tools(values: Mapping[FieldKey, FieldValue]) -> bool:
+def uses_tools(workflow: Workflow, values: Mapping[FieldKey, FieldValue]) -> bool:
     """Return whether a text may have variations or LoRA tags."""
-    return any(may_vary(str(values[key])) or "<lora:" in str(values[key]).lower() for key in text_keys(values))
+    texts = [str(values[key]) for key in text_keys(values)]
+    return bool(workflow.templates) or any(may_vary(text) or "<lora:" in text.lower() for text in texts)
 
 
 def needs_loras(workflow: Workflow, values: Mapping[FieldKey, FieldValue]) -> bool:
@@ -94,7 +105,7 @@ def render(
         workflow: The workflow.
         values: The value of each field, with templates as texts.
         seed: What the choice of variations depends on: the first seed of the image.
-        tools: What the texts may use.
+        tools: What the texts may use; templates of the workflow itself are expanded in any case.
         cell: Those of the values that distinguish the image in its batch.
         object_info: The definitions of nodes, see `apply_values`.
 
@@ -104,7 +115,7 @@ def render(
     texts: dict[FieldKey, str] = {}
     loras = {}
     for key in text_keys(values) if tools.active else ():
-        text = _expanded(key, str(values[key]), seed, tools)
+        text = _expanded(key, str(values[key]), seed, tools.wildcards)
         if not reads_tags(workflow, key):
             if has_lora_tags(text):
                 text, loras[key] = _take_tags(key, text, tools)
@@ -112,6 +123,7 @@ def render(
         texts[key] = text
     graph = apply_values(workflow, {**values, **texts}, object_info)
     graph = _with_notes(workflow, graph, {key: str(values[key]) for key in texts if texts[key] != values[key]}, cell)
+    graph = _with_own_texts(workflow, graph, seed, tools, texts)
     for key, tags in loras.items():
         try:
             graph = insert_loras(graph, workflow.fields.get(key, ()), tags)
@@ -120,9 +132,56 @@ def render(
     return graph
 
 
-def _expanded(key: FieldKey, template: str, seed: int, tools: PromptTools) -> str:
+def with_literal_prompts(workflow: Workflow) -> Workflow:
+    """Return a workflow in whose prompts all that is no choice stays as it is when they are expanded."""
+    graph, templates = workflow.graph, [*workflow.templates]
+    for slot in _prompt_slots(workflow):
+        text = value_at(graph, slot)
+        if slot not in workflow.templates and isinstance(text, str) and (template := literal_template(text)) != text:
+            graph = set_value(graph, NO_DEFINITIONS, slot, template)
+            templates.append(slot)
+    return replace(workflow, graph=graph, templates=tuple(templates))
+
+
+def _prompt_slots(workflow: Workflow) -> dict[Slot, FieldKey]:
+    """Return the slots of the fields whose texts may have variations, with the keys of these."""
+    return {slot: key for key, slots in workflow.fields.items() if is_text_key(key) for slot in slots}
+
+
+def _with_own_texts(
+    workflow: Workflow, graph: Graph, seed: int, tools: PromptTools, expanded: Collection[FieldKey]
+) -> Graph:
+    """Return a graph with the workflow's own templates expanded, of keys that are not yet.
+
+    Another text that was set in place of a template is one only if the tools are active.
+    """
+    changed: dict[str, Any] = dict(graph)
+    keys = _prompt_slots(workflow)
+    for slot in workflow.templates:
+        key = keys.get(slot)
+        template = _text_at(graph, slot)
+        if template is None or key in expanded or not (tools.active or template == _text_at(workflow.graph, slot)):
+            continue
+        wildcards = tools.wildcards if key else NO_WILDCARDS
+        text = _expanded(key or node_key(slot.node_id, slot.input_name), template, seed, wildcards)
+        if text != template:
+            changed = {**set_value(changed, NO_DEFINITIONS, slot, text)}
+            changed[slot.node_id] = annotated(changed[slot.node_id], TEMPLATES, {slot.input_name: template})
+    return changed
+
+
+def _text_at(graph: Graph, slot: Slot) -> str | None:
+    """Return the text at a slot; None if the node is bypassed, or the value is no text."""
     try:
-        return expand(template, f"{seed}/{key}", tools.wildcards)
+        value = value_at(graph, slot)
+    except (KeyError, TypeError):
+        return None
+    return value if isinstance(value, str) else None
+
+
+def _expanded(key: FieldKey, template: str, seed: int, wildcards: Wildcards) -> str:
+    try:
+        return expand(template, f"{seed}/{key}", wildcards)
     except VariationError as error:
         raise PromptTextError(key, str(error)) from None
 

@@ -3,6 +3,7 @@
 Which of the options are taken is decided by dynamicprompts, whose syntax this is.
 """
 
+import re
 from functools import lru_cache
 from typing import Final
 
@@ -10,6 +11,7 @@ from comfytui.sanitize import sanitize
 from comfytui.workflow.prompt_text.template import MAX_TEMPLATE, Parts, may_vary, parse_template
 from comfytui.workflow.prompt_text.wildcards import NO_WILDCARDS, Wildcards
 
+_BRACE: Final = re.compile(r"[{}]")
 MAX_EXPANDED: Final = 200_000
 """Characters of the longest text that a template becomes."""
 
@@ -53,6 +55,13 @@ def varies(template: str, wildcards: Wildcards = NO_WILDCARDS) -> bool:
     if not may_vary(template) or len(template) > MAX_TEMPLATE:
         return False
     return any(not isinstance(part, str) for part in _parse(template, wildcards))
+
+
+def literal_template(text: str) -> str:
+    """Return the template that becomes a text as it is, whatever braces are in it; a very long text is its own."""
+    if len(text) > MAX_TEMPLATE or (not varies(text) and expand(text, 0) == text):
+        return text
+    return _BRACE.sub(r"\\\g<0>", text)
 
 
 def endless_wildcard(name: str) -> VariationError:

@@ -23,6 +23,19 @@ async def test_a_workflow_of_the_editor_is_converted_and_its_fields_are_set() ->
         assert first["3"]["inputs"]["steps"] == 4
 
 
+async def test_a_dynamic_prompt_of_the_file_is_drawn_for_each_image_and_a_given_one_is_not() -> None:
+    async with SimServer(QUICK) as sim, running_relay(sim.url) as relay:
+        await relay.live()
+        body: dict[str, Any] = {"workflow": editor_txt2img("a {red|blue} fox // note"), "images": 12, "seed": 5}
+        _, answer = await generate(relay, body)
+        await ended(relay, answer["batchId"])
+        texts = [each["prompt"]["6"]["inputs"]["text"] for each in sim.submitted]
+        assert set(texts) == {"a red fox ", "a blue fox "}
+        _, answer = await generate(relay, {**body, "values": {"prompt": "{x|y}"}, "images": 1})
+        await ended(relay, answer["batchId"])
+        assert sim.submitted[-1]["prompt"]["6"]["inputs"]["text"] == "{x|y}"
+
+
 async def test_a_key_makes_nothing_twice() -> None:
     async with SimServer(QUICK) as sim, running_relay(sim.url) as relay:
         await relay.live()

@@ -8,7 +8,8 @@ import pytest
 
 from comfytui.workflow.editor.class_types import class_types
 from comfytui.workflow.editor.convert import convert
-from comfytui.workflow.editor.text_replacements import expand_dynamic_prompt, format_date
+from comfytui.workflow.editor.dynamic_prompts import expand_dynamic_prompt
+from comfytui.workflow.editor.text_replacements import format_date
 from tests.workflow.editor.corpus import NOW, converted, object_info, templates
 
 
