@@ -1,16 +1,20 @@
 """Make workflows of documents: what is only in the editor's format is converted for a server."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from comfytui.workflow.document_checks import check_sendable
 from comfytui.workflow.documents import WorkflowDocument
 from comfytui.workflow.editor.convert import convert
-from comfytui.workflow.graph import Workflow, workflow_of
+from comfytui.workflow.field_keys import FieldKey, is_node_key
+from comfytui.workflow.graph import Workflow, slot_of_key, workflow_of
 from comfytui.workflow.prompt_text.rendering import with_literal_prompts
+
+MAX_WARNINGS: Final = 100
+"""Warnings that are told one by one."""
 
 
 def workflow_from(
@@ -45,6 +49,28 @@ def workflow_from(
         templates=conversion.templates,
     )
     return with_literal_prompts(workflow) if keep_choices else workflow
+
+
+def warnings(workflow: Workflow, given: Iterable[FieldKey]) -> tuple[str, ...]:
+    """Return what the user should know of a workflow that can be queued, in a sentence each.
+
+    Args:
+        workflow: The workflow.
+        given: The keys of values that are set in place of the workflow's: what was found of these is left out.
+    """
+    replaced = {
+        (slot.node_id, slot.input_name)
+        for key in given
+        for slot in workflow.fields.get(key, [slot_of_key(workflow.graph, key)] if is_node_key(key) else [])
+        if slot is not None
+    }
+    messages = [
+        finding.message
+        for finding in workflow.findings
+        if not finding.blocks and (finding.node_id, finding.input_name) not in replaced
+    ]
+    more = len(messages) - MAX_WARNINGS
+    return (*messages[:MAX_WARNINGS], *([f"There are {more} more warnings."] if more > 0 else ()))
 
 
 def obstacles(workflow: Workflow) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from tests.cli.commands import command, ended
 from tests.sim.gate import Gate
 from tests.threaded_servers import silent_port, threaded_server, unused_port
 from tests.waiting import eventually
-from tests.workflow.graphs.editor import editor_txt2img, with_unknown_class
+from tests.workflow.graphs.editor import MODEL, editor_txt2img, with_unknown_class
 
 FAST = SimConfig(steps_per_second=0, load_seconds=0, preview_size=64)
 SMALL = ("--set", "steps=4", "--set", "width=64", "--set", "height=64")
@@ -312,3 +312,17 @@ async def test_what_a_conversion_decides_at_random_is_noted(sim: SimServer, tmp_
     assert result.code == 0
     assert "at random" in result.err
     assert sim.submitted[0]["prompt"]["6"]["inputs"]["text"] == "a red fox"
+
+
+async def test_what_is_wrong_with_a_workflow_is_said_once_and_not_of_values_that_are_set(
+    sim: SimServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "fox.json"
+    file.write_text(json.dumps(editor_txt2img("a {red|red} fox", model="missing.safetensors")))
+    options = ("--workflow", str(file), "--set", f"model={MODEL}", "--json")
+    result = await ended(tmp_path, "run", sim.url, *options)
+    assert result.code == 0
+    assert result.err.count("at random") == 1
+    assert "missing.safetensors" not in result.err
+    [warning] = json.loads(result.lines[0])["warnings"]
+    assert warning in result.err

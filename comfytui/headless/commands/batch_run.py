@@ -30,7 +30,8 @@ from comfytui.service.results import BatchCancelled, SubmitResult, Submitted
 from comfytui.session.model import Batch, LinkKind
 from comfytui.session.selectors import jobs_of
 from comfytui.session.state import SessionState
-from comfytui.workflow.fields import FieldKey
+from comfytui.workflow.conversion import warnings
+from comfytui.workflow.fields import Field, FieldKey
 from comfytui.workflow.graph import Workflow
 from comfytui.workflow.input_specs import InputSpec
 
@@ -75,6 +76,7 @@ class BatchRun:
         self._link = LinkKind.LIVE  # the state of the connection that the user knows
         self._session: HeadlessSession
         self._batch_id = ""
+        self._warnings: tuple[str, ...] = ()
 
     @property
     def batch(self) -> Batch | None:
@@ -115,7 +117,7 @@ class BatchRun:
             batch = await session.until(lambda _: self.batch)
             if self._options.as_json:
                 await result
-                write_documents([submitted_event(session.state, self.batch or batch)])
+                write_documents([submitted_event(session.state, self.batch or batch, self._warnings)])
             return await self._follow(batch)
 
     async def _workflow(self) -> Workflow:
@@ -124,8 +126,10 @@ class BatchRun:
             workflow = await with_graph(self._session.service, self._request.workflow, SystemRandom())
         except ComfyError as error:
             raise request_error(error) from None
-        for finding in workflow.findings:
-            self.note(finding.message)
+        given = [*self._request.values, *([Field.SEED] if self._request.seed is not None else [])]
+        self._warnings = warnings(workflow, given)
+        for message in self._warnings:
+            self.note(message)
         return workflow
 
     async def _specs(self) -> Mapping[FieldKey, InputSpec]:
@@ -173,7 +177,7 @@ class BatchRun:
             self.note(rejection_line(failure) if failure else "The server has none of the jobs.")
             self.explain_how_to_wait()
             return end_of(job for job in jobs if job.status.ended)
-        event = submitted_event(state, batch)
+        event = submitted_event(state, batch, self._warnings)
         if self._options.as_json:
             write_documents([event])
         else:

@@ -17,10 +17,10 @@ ID_LIMIT = 100
 _NOT_ON_SERVER = frozenset({JobStatus.SUBMITTING, JobStatus.REJECTED})
 
 
-def submitted_event(state: SessionState, batch: Batch) -> SubmittedEvent:
-    """Return the event that names the jobs of a batch."""
+def submitted_event(state: SessionState, batch: Batch, warnings: tuple[str, ...]) -> SubmittedEvent:
+    """Return the event that names the jobs of a batch, with what was said about its workflow."""
     seeds = tuple(job.parameters.seed for job in jobs_of(state, batch))
-    return SubmittedEvent(batch_id=batch.id, prompt_ids=batch.prompt_ids, seeds=seeds)
+    return SubmittedEvent(batch_id=batch.id, prompt_ids=batch.prompt_ids, seeds=seeds, warnings=warnings)
 
 
 def submitted_lines(event: SubmittedEvent) -> Sequence[str]:

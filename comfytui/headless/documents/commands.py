@@ -36,6 +36,8 @@ class GenerateAnswer(Document, frozen=True, kw_only=True):
     """In image order."""
     seeds: Sequence[Mapping[str, int]]
     """The seeds of each image by their fields; empty where the workflow has none."""
+    warnings: Sequence[str] = ()
+    """What was found in a workflow of the editor that does not keep it from being queued, in a sentence each."""
 
 
 class AwayAnswer(Document, frozen=True, kw_only=True):
@@ -51,6 +53,7 @@ class AwayAnswer(Document, frozen=True, kw_only=True):
     """If it is not null, the images are made once ComfyUI is back: they are not to be asked for again."""
     prompt_ids: Sequence[str] = ()
     seeds: Sequence[Mapping[str, int]] = ()
+    warnings: Sequence[str] = ()
 
 
 class CancelAnswer(Document, frozen=True, kw_only=True):

@@ -42,6 +42,8 @@ class SubmittedEvent(Document, frozen=True, kw_only=True):
     """The jobs, in image order; those that the server rejected are among them."""
     seeds: tuple[int | None, ...]
     """The seed of each image."""
+    warnings: tuple[str, ...] = ()
+    """What was found in a workflow of the editor that does not keep it from being queued, in a sentence each."""
 
 
 class OtherJobEvent(Document, frozen=True, kw_only=True):

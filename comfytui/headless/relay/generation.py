@@ -29,6 +29,7 @@ from comfytui.session.model import JobStatus, LinkKind
 from comfytui.session.selectors import counts_of, open_jobs
 from comfytui.session.state import SessionState
 from comfytui.workflow.builtin import txt2img
+from comfytui.workflow.conversion import warnings
 from comfytui.workflow.field_keys import FieldKey, is_node_key
 from comfytui.workflow.graph import Workflow
 from comfytui.workflow.input_specs import InputSpec
@@ -122,19 +123,18 @@ class Generation:
                 raise
         if known is not None:
             seeds = await self._earlier.seeds_of(batch.prompt_ids, seeds)
-            return await self._present(self._remember(batch, seeds, key, digest))
+            return await self._present(self._remember(_answer(batch, seeds), key, digest))
         if answer := self._repeated(key, digest):  # It came twice at once.
             return await self._present(answer)
         if is_away and now:
             return AwayAnswer(error=f"{why_away(self._session.state)}: nothing was saved.", saved=False)
-        return await self._present(self._submit(batch, seeds, key, digest))
+        answer = _answer(batch, seeds, warnings(workflow, body.values))
+        return await self._present(self._submit(batch, answer, key, digest))
 
-    def _submit(
-        self, batch: BatchRequest, seeds: Sequence[Mapping[FieldKey, int]], key: str, digest: str
-    ) -> GenerateAnswer:
+    def _submit(self, batch: BatchRequest, answer: GenerateAnswer, key: str, digest: str) -> GenerateAnswer:
         if self._count_open() + len(batch.graphs) > MAX_OPEN:
             raise TooManyJobs
-        answer = self._remember(batch, seeds, key, digest)
+        self._remember(answer, key, digest)
         self._unplanned[batch.batch_id] = len(batch.graphs)
         self._session.service.submit(batch)
         return answer
@@ -152,11 +152,8 @@ class Generation:
             raise KeyReused
         return answer
 
-    def _remember(
-        self, batch: BatchRequest, seeds: Sequence[Mapping[FieldKey, int]], key: str, digest: str
-    ) -> GenerateAnswer:
-        answer = GenerateAnswer(batch_id=batch.batch_id, prompt_ids=batch.prompt_ids, seeds=seeds)
-        self._feed.register(batch.batch_id, batch.prompt_ids)
+    def _remember(self, answer: GenerateAnswer, key: str, digest: str) -> GenerateAnswer:
+        self._feed.register(answer.batch_id, tuple(answer.prompt_ids))
         if key:
             self._answers[key] = digest, answer
             while sum(len(each.prompt_ids) for _, each in self._answers.values()) > MAX_ANSWERED:
@@ -181,6 +178,7 @@ class Generation:
             batch_id=answer.batch_id,
             prompt_ids=answer.prompt_ids,
             seeds=answer.seeds,
+            warnings=answer.warnings,
         )
 
     async def _is_away(self) -> bool:
@@ -239,6 +237,12 @@ class Generation:
     async def _wait(self, condition: Callable[[SessionState], bool], seconds: float) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._session.until(condition), seconds)
+
+
+def _answer(
+    batch: BatchRequest, seeds: Sequence[Mapping[FieldKey, int]], warnings: Sequence[str] = ()
+) -> GenerateAnswer:
+    return GenerateAnswer(batch_id=batch.batch_id, prompt_ids=batch.prompt_ids, seeds=seeds, warnings=warnings)
 
 
 def _workflow_of(body: GenerateBody) -> Workflow:

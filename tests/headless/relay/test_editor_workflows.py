@@ -8,7 +8,7 @@ from tests.headless.relay.running import running_relay
 from tests.headless.relay.test_commands import QUICK, ended, generate
 from tests.threaded_servers import unused_port
 from tests.waiting import eventually
-from tests.workflow.graphs.editor import editor_txt2img, with_unknown_class
+from tests.workflow.graphs.editor import MODEL, editor_txt2img, with_unknown_class
 
 
 async def test_a_workflow_of_the_editor_is_converted_and_its_fields_are_set() -> None:
@@ -34,6 +34,20 @@ async def test_a_dynamic_prompt_of_the_file_is_drawn_for_each_image_and_a_given_
         _, answer = await generate(relay, {**body, "values": {"prompt": "{x|y}"}, "images": 1})
         await ended(relay, answer["batchId"])
         assert sim.submitted[-1]["prompt"]["6"]["inputs"]["text"] == "{x|y}"
+
+
+async def test_what_does_not_keep_a_workflow_from_being_queued_is_in_the_answer() -> None:
+    workflow = editor_txt2img("a {red|blue} fox", model="missing.safetensors")
+    body: dict[str, Any] = {"workflow": workflow, "values": {"model": MODEL}}
+    async with SimServer(QUICK) as sim, running_relay(sim.url) as relay:
+        await relay.live()
+        status, answer = await generate(relay, body, "fox")
+        assert (status, len(answer["warnings"])) == (202, 1)
+        assert answer["warnings"][0].startswith("Parts of text in node 6 are drawn at random")
+        assert (await generate(relay, body, "fox"))[1]["warnings"] == answer["warnings"]
+        given: dict[str, Any] = {**body, "values": {"model": MODEL, "6.text": "a fox"}}
+        assert (await generate(relay, given))[1]["warnings"] == []
+        assert (await generate(relay, {}))[1]["warnings"] == []
 
 
 async def test_a_key_makes_nothing_twice() -> None:
