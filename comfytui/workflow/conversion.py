@@ -67,7 +67,8 @@ def warnings(workflow: Workflow, given: Iterable[FieldKey]) -> tuple[str, ...]:
     messages = [
         finding.message
         for finding in workflow.findings
-        if not finding.blocks and (finding.node_id, finding.input_name) not in replaced
+        if not finding.blocks
+        and not all((node_id, finding.input_name) in replaced for node_id in (finding.node_id, *finding.more_nodes))
     ]
     more = len(messages) - MAX_WARNINGS
     return (*messages[:MAX_WARNINGS], *([f"There are {more} more warnings."] if more > 0 else ()))

@@ -5,14 +5,14 @@ from random import Random
 
 import pytest
 
-from comfytui.workflow.conversion import obstacles, workflow_from
+from comfytui.workflow.conversion import obstacles, warnings, workflow_from
 from comfytui.workflow.documents import WorkflowDocument, document_from_json
 from comfytui.workflow.editor.class_types import class_types
 from comfytui.workflow.errors import WorkflowError
 from comfytui.workflow.fields import Field
 from comfytui.workflow.graph import Workflow, read_values
 from tests.workflow.editor.corpus import object_info, templates
-from tests.workflow.graphs.editor import MODEL, editor_txt2img
+from tests.workflow.graphs.editor import MODEL, editor_txt2img, node
 from tests.workflow.graphs.stable_diffusion import sd15
 
 
@@ -58,6 +58,13 @@ def test_the_classes_that_a_conversion_needs_are_those_of_all_nodes() -> None:
     assert class_types(workflow) == {"Outer", "Inner", "Innermost"}
 
 
+def test_what_several_nodes_lack_is_told_unless_all_of_them_get_another_value() -> None:
+    nodes = [node(number, "LoraLoaderModelOnly", ["gone", 1.0]) for number in (1, 2)]
+    workflow = workflow_of(document_from_json({"nodes": nodes}, "it", "it"))
+    keys = ["1.lora_name", "2.lora_name"]
+    assert [len(warnings(workflow, given)) for given in ([], keys[:1], keys)] == [1, 1, 0]
+
+
 @pytest.mark.parametrize("workflow", [None, [], {"nodes": 1}, {"nodes": [1, {"id": 1}]}])
 def test_what_is_no_workflow_needs_no_classes(workflow: object) -> None:
     assert class_types(workflow) == frozenset()
@@ -65,8 +72,8 @@ def test_what_is_no_workflow_needs_no_classes(workflow: object) -> None:
 
 def test_a_workflow_of_which_nothing_runs_cannot_be_queued() -> None:
     workflow = editor_txt2img()
-    for node in workflow["nodes"]:
-        node["mode"] = 2
+    for each in workflow["nodes"]:
+        each["mode"] = 2
     [obstacle] = obstacles(workflow_of(document_from_json(workflow, "fox", "it")))
     assert "nothing to queue" in obstacle
     assert obstacles(workflow_of(document_from_json(editor_txt2img(), "fox", "it"))) == ()

@@ -206,8 +206,10 @@ class WorkflowActions:
         await cast("ComfyApp", self._context.screen.app).run_between_keys(swap_unless_closing)
 
     def _warn(self, workflow: Workflow) -> None:
-        if workflow.graph and (warning := seed_warning(workflow)):
-            self._context.notify(warning, "warning")
+        warning = seed_warning(workflow) if workflow.graph else None
+        # The note about findings may be below the part of the form that is visible.
+        for text in filter(None, (findings_line(workflow.findings), warning)):
+            self._context.notify(text, "warning")
 
     # Drafts
 

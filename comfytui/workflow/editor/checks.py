@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
 from comfytui.sanitize import sanitize
-from comfytui.workflow.editor.choices import KnownModels, is_file_input, is_offered, nearest_choices
+from comfytui.workflow.editor.choices import KnownModels, is_offered
 from comfytui.workflow.editor.document import Document, NodeId, as_mapping
 from comfytui.workflow.editor.editor_widgets import CUSTOM_COMBO
-from comfytui.workflow.editor.findings import Finding, FindingKind, FindingLog
+from comfytui.workflow.editor.findings import Finding, FindingLog
 from comfytui.workflow.editor.input_definitions import MISSING, InputDefinition
+from comfytui.workflow.editor.missing_choices import MissingChoices
 from comfytui.workflow.editor.nodes import Kind, Node
 from comfytui.workflow.editor.packs import is_of_core, pack_of
 from comfytui.workflow.editor.viewports import VIEWPORT_CLASSES
@@ -61,16 +62,18 @@ def check_classes(nodes: SentNodes, log: FindingLog) -> None:
 
 def check_values(nodes: SentNodes, graph: Mapping[str, Any], models: KnownModels, log: FindingLog) -> None:
     """Tell of values that the server will refuse, or that are not where they belong."""
+    missing = MissingChoices()
     for node_id, node in nodes.items():
         inputs = graph[node_id]["inputs"]
         for name, widget in node.widgets.items():
             value = inputs.get(name, MISSING)
             if widget.definition is not None and not isinstance(value, list):
-                _check_value(node_id, node, widget.definition, value, models, log)
+                _check_value(node_id, node, widget.definition, value, missing, log)
+    missing.tell(models, log)
 
 
 def _check_value(
-    node_id: NodeId, node: Node, definition: InputDefinition, value: object, models: KnownModels, log: FindingLog
+    node_id: NodeId, node: Node, definition: InputDefinition, value: object, missing: MissingChoices, log: FindingLog
 ) -> None:
     made = _MADE_BY_BROWSER.get(definition.widget_type)
     if made and node.saved.type not in VIEWPORT_CLASSES:
@@ -81,24 +84,17 @@ def _check_value(
     if not _has_type(value, definition.widget_type):
         log.add(_misplaced(node_id, node, definition))
     elif definition.choices is not None and node.saved.type != CUSTOM_COMBO:
-        _check_choice(node_id, node, definition, value, models, log)
+        _check_choice(node_id, node, definition, value, missing)
 
 
 def _check_choice(
-    node_id: NodeId, node: Node, definition: InputDefinition, value: object, models: KnownModels, log: FindingLog
+    node_id: NodeId, node: Node, definition: InputDefinition, value: object, missing: MissingChoices
 ) -> None:
     chosen = as_mapping(value).get("__value__")
     for each in chosen if isinstance(chosen, list) else [value]:
-        if is_offered(each, definition):
-            continue
-        kind: FindingKind = "missing_file" if is_file_input(definition) else "missing_choice"
-        hints = [] if log.is_full(kind) or not isinstance(each, str) else [*models.source_of(each)]
-        near = [] if log.is_full(kind) or not isinstance(each, str) else nearest_choices(each, definition)
-        if near:
-            hints.append(f"there is {' and '.join(sanitize(name, 100) for name in near)}")
-        hint = f"; {', '.join(hints)}" if hints else ""
-        what = f"“{sanitize(str(each), 120)}” for {sanitize(definition.name, 60)} of {_label(node_id, node)}"
-        log.add(Finding(kind, f"The server does not have {what}{hint}.", node_id, input_name=definition.name))
+        if not is_offered(each, definition):
+            label = _label(node_id, node)
+            missing.add(each, definition, class_type=node.saved.type, node_id=node_id, label=label)
 
 
 def _has_type(value: object, widget_type: str) -> bool:

@@ -42,6 +42,8 @@ class Finding:
     """Whether the graph cannot be queued, whatever values are set."""
     input_name: str | None = None
     """The input of the node whose value it is about, if it is about one."""
+    more_nodes: tuple[NodeId, ...] = ()
+    """Further nodes that it is about in the same way."""
 
 
 class FindingLog:

@@ -8,6 +8,8 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+from textual.widgets._toast import Toast
+
 from comfytui.cli.dashboard import workflow_to_show
 from comfytui.comfy.errors import ServerError
 from comfytui.comfy.protocol.models import Json
@@ -148,3 +150,16 @@ def test_both_formats_can_be_given_on_the_command_line(tmp_path: Path) -> None:
     assert workflow.name == "fox"
     assert not workflow.graph
     assert workflow_to_show(None).graph
+
+
+async def test_what_the_server_lacks_is_said_when_the_workflow_opens() -> None:
+    workflow = workflow_to_open(WorkflowDocument("fox", editor=editor_txt2img("a {red|blue} fox", model="gone")))
+    async with editor_screen(FakeBackend(), workflow=workflow, size=(80, 24)) as it:
+        await converted(it)
+        assert text_in(it, "prompt") == "a {red|blue} fox"
+
+        def messages() -> list[str]:
+            return [str(toast._notification.message) for toast in it.app.screen.query(Toast)]
+
+        await it.until(messages, "the message")
+        assert messages()[-1].endswith("notes on this workflow: F6 shows them.")

@@ -158,6 +158,16 @@ def test_links_made_by_javascript_are_told() -> None:
     assert [each.kind for each in found] == ["unknown_class", "javascript_links"]
 
 
+def test_a_choice_that_several_nodes_lack_is_told_once() -> None:
+    nodes = [node("TModel", number, widgets_values=["gone"]) for number in (1, 2, 3)]
+    told = [each for each in findings(*nodes, node("TModel", 4, widgets_values=["other"])) if "choice" in each.kind]
+    assert [each.message.partition(";")[0].rstrip(".") for each in told] == [
+        "The server does not have “gone” for name of node 1 “TModel” and 2 more",
+        "The server does not have “other” for name of node 4 “TModel”",
+    ]
+    assert told[0].more_nodes == ("2", "3")
+
+
 def test_a_random_prompt_is_told_and_a_certain_one_is_not() -> None:
     assert [each.kind for each in findings(node("TDyn", widgets_values=["a {b|c}", "{d|e}"]))] == ["random_prompt"]
     assert findings(node("TDyn", widgets_values=["a {b}", "{d|e}"])) == []
