@@ -100,6 +100,8 @@ def escaped_text(text: str, is_wildcard: Callable[[str], bool]) -> str:
         text: The text.
         is_wildcard: Whether a name between `__` is the name of a wildcard.
     """
+    if not may_vary(text):
+        return text
     parts = parse_template(text, is_wildcard)
     if all(isinstance(part, str) for part in parts) and "".join(map(str, parts)) == text:
         return text

@@ -281,6 +281,7 @@ def test_a_file_that_vanished_leaves_its_place_empty(tmp_path: Path) -> None:
         "{",
         '{"a": "{b|c}"}',
         "\\",
+        "\\}",
     ],
 )
 def test_an_escaped_text_becomes_just_this_text(text: str) -> None:
