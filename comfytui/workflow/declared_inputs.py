@@ -6,13 +6,8 @@ from typing import Any, Final, TypeAlias
 
 from comfytui.workflow.editor.document import as_mapping
 from comfytui.workflow.editor.dynamic_inputs import branch_inputs
-from comfytui.workflow.editor.input_definitions import (
-    AUTOGROW,
-    DYNAMIC_COMBO,
-    ClassDefinitions,
-    InputDefinition,
-    read_inputs,
-)
+from comfytui.workflow.editor.input_definitions import ClassDefinitions, InputDefinition, read_inputs
+from comfytui.workflow.input_types import AUTOGROW, DYNAMIC_COMBO
 
 MAX_BRANCH_DEPTH: Final = 16
 """Levels of choices within choices that are read."""

@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Any, Final
 
 from comfytui.sanitize import sanitize
-from comfytui.workflow.editor.input_definitions import DYNAMIC_COMBO, InputDefinition
+from comfytui.workflow.editor.input_definitions import InputDefinition
 from comfytui.workflow.field_keys import FieldValue
 from comfytui.workflow.input_kinds import Choices, InputKind, InputSpec, MediaKind, Upload
+from comfytui.workflow.input_types import DYNAMIC_COMBO
 from comfytui.workflow.nodes import is_number
 
 MAX_BOUND: Final = 2.0**64

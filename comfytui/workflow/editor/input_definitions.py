@@ -9,26 +9,12 @@ from functools import cached_property
 from typing import Any, Final
 
 from comfytui.workflow.editor.document import as_list, as_mapping, as_text
-
-DYNAMIC_COMBO: Final = "COMFY_DYNAMICCOMBO_V3"
-"""The type of a choice that has further inputs behind it, which depend on what is chosen."""
-
-AUTOGROW: Final = "COMFY_AUTOGROW_V3"
-"""The type of a group of inputs that grows with each that is linked."""
+from comfytui.workflow.input_types import DYNAMIC_COMBO, WIDGET_TYPES
 
 MATCH_TYPE: Final = "COMFY_MATCHTYPE_V3"
 """The type of an input whose type follows what is linked to it."""
 
 ANY_TYPE: Final = "*"
-
-WIDGET_TYPES: Final = frozenset(
-    {
-        *("INT", "FLOAT", "BOOLEAN", "STRING", "COMBO", "COLOR", "CURVE", "BOUNDING_BOX", "BOUNDING_BOXES", "COLORS"),
-        *("RANGE", "COMPOSITOR", "PAINTER", "IMAGECOMPARE", "MARKDOWN", "TEXTAREA", "VIDEO_EDIT", "CHART", "GALLERIA"),
-        *("WEBCAM", "AUDIO_RECORD", "LOAD_3D", "LOAD_3D_ADVANCED", "PREVIEW_3D", DYNAMIC_COMBO),
-    }
-)
-"""Types that the editor shows as a widget; an input of any other type can only be linked."""
 
 _EMPTY_DEFAULTS: Final[Mapping[str, object]] = {
     "INT": 0,
