@@ -1,15 +1,18 @@
 """Find the JSON with the workflow in a file, which may be JSON itself, or have it in its metadata."""
 
-from typing import Any, BinaryIO, Final, NamedTuple
+from codecs import BOM_UTF8
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
 from comfytui.sanitize import sanitize
 from comfytui.workflow.errors import WorkflowError
 from comfytui.workflow.file_kinds import other_kind
 from comfytui.workflow.json_text import parse_json
-from comfytui.workflow.media.metadata import HEAD, MediaFormat, find_texts, media_format
-from comfytui.workflow.media.reader import MediaError, MediaReader
+from comfytui.workflow.media.reader import HEAD, MediaError, MediaReader
 from comfytui.workflow.media.text import COMMENT, PROMPT, WORKFLOW
 from comfytui.workflow.opening import read_text
+
+if TYPE_CHECKING:
+    from comfytui.workflow.media.metadata import MediaFormat
 
 _NAMES: Final = frozenset({PROMPT, WORKFLOW})
 
@@ -37,15 +40,26 @@ def document_in(file: BinaryIO, size: int, name: str, described: str) -> FoundDo
     """
     reader = MediaReader(file, size)
     head = reader.read_up_to(0, HEAD)
-    if form := media_format(head):
-        return FoundDocument(_texts_in(reader, form, described), name, f"The workflow in {described}")
-    if kind := other_kind(head):
-        raise WorkflowError(f"{described} is {kind}.")
+    if not _begins_object(head):
+        # Imported late: most workflows are JSON.
+        from comfytui.workflow.media.metadata import media_format
+
+        if form := media_format(head):
+            return FoundDocument(_texts_in(reader, form, described), name, f"The workflow in {described}")
+        if kind := other_kind(head):
+            raise WorkflowError(f"{described} is {kind}.")
     return FoundDocument(parse_json(read_text(file, size, described), described), name, described)
 
 
-def _texts_in(reader: MediaReader, form: MediaFormat, described: str) -> object:
+def _begins_object(head: bytes) -> bool:
+    """Return whether a file begins as a text with a JSON object does."""
+    return b"\0" not in head and head.removeprefix(BOM_UTF8).lstrip().startswith(b"{")
+
+
+def _texts_in(reader: MediaReader, form: "MediaFormat", described: str) -> object:
     """Return the texts with the workflow in a file's metadata, as an object that `unwrap` looks into."""
+    from comfytui.workflow.media.metadata import find_texts
+
     try:
         texts = find_texts(reader, form)
     except MediaError as error:

@@ -16,13 +16,11 @@ from comfytui.workflow.media.jpeg import jpeg_texts
 from comfytui.workflow.media.json_header import glb_texts, safetensors_texts, svg_texts
 from comfytui.workflow.media.matroska import matroska_texts
 from comfytui.workflow.media.png import png_texts
-from comfytui.workflow.media.reader import MAX_TEXT, MediaError, MediaReader
+from comfytui.workflow.media.reader import HEAD, MAX_TEXT, MediaError, MediaReader
 from comfytui.workflow.media.text import COMMENT, PROMPT, WORKFLOW, Text, is_wanted
 from comfytui.workflow.media.vorbis import flac_texts, ogg_texts
 from comfytui.workflow.media.webp import webp_texts
 
-HEAD: Final = 4_096
-"""Bytes of a file that tell its format."""
 MAX_TEXTS: Final = 4 * MAX_TEXT
 """Characters of all texts of one file, those of a name that was found before included."""
 MAX_GRAPH: Final = 2**20

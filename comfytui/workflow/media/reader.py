@@ -3,6 +3,8 @@
 import zlib
 from typing import BinaryIO, Final
 
+HEAD: Final = 4_096
+"""Bytes of a file that tell its format."""
 MAX_TEXT: Final = 8 * 2**20
 """Bytes of one text of the metadata, decompressed."""
 MAX_READS: Final = 50_000
