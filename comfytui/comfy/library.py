@@ -1,12 +1,15 @@
-"""Calls for what a server offers to make prompts with: workflows, templates, node definitions, models, uploads."""
+"""Calls for what a server offers to make prompts with: workflows, templates, node definitions, models, uploads.
+
+What reads the answers is imported late: the first paint does not need it.
+"""
 
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from comfytui.comfy.errors import ServerError
 from comfytui.comfy.http.api import NOT_FOUND, HttpApi, path_segment
-from comfytui.comfy.http.multipart import Progress, UploadBody, upload_name
 from comfytui.comfy.limits import (
     DEFINITION_LIMIT,
     DEFINITION_VALUES,
@@ -18,20 +21,13 @@ from comfytui.comfy.limits import (
     WORKFLOW_LIMIT,
     WORKFLOW_VALUES,
 )
-from comfytui.comfy.protocol.definitions_json import DefinitionsReader
-from comfytui.comfy.protocol.library import LoraMetadata, SavedWorkflow, ServerFile, Template, TemplateGroup
 from comfytui.comfy.protocol.models import Json
 from comfytui.comfy.protocol.parse import parse_object
-from comfytui.comfy.protocol.parse_library import (
-    parse_lora_metadata,
-    parse_model_names,
-    parse_pack_templates,
-    parse_saved_workflows,
-    parse_template_index,
-    parse_upload_limit,
-    parse_uploaded,
-)
 from comfytui.sanitize import sanitize
+
+if TYPE_CHECKING:
+    from comfytui.comfy.http.multipart import Progress, UploadBody
+    from comfytui.comfy.protocol.library import LoraMetadata, SavedWorkflow, ServerFile, Template, TemplateGroup
 
 WORKFLOWS = "workflows"
 """The folder of a user's data that the editor saves workflows in."""
@@ -45,8 +41,10 @@ CHECKED_SIZE = MIB
 class ServerLibrary(HttpApi):
     """What one server offers; each call raises the errors of `comfytui.comfy.errors`."""
 
-    async def saved_workflows(self) -> tuple[SavedWorkflow, ...] | None:
+    async def saved_workflows(self) -> "tuple[SavedWorkflow, ...] | None":
         """Return the workflows that the editor saved on the server; None if it keeps none of its users' files."""
+        from comfytui.comfy.protocol.parse_library import parse_saved_workflows
+
         params = {"dir": WORKFLOWS, "recurse": "true", "full_info": "true"}
         path = await self._find_prefix() + "/userdata"
         response = await self._transport.request("GET", path, params=params, limit=FOLDER_LIMIT)
@@ -63,12 +61,14 @@ class ServerLibrary(HttpApi):
         segment = path_segment(f"{WORKFLOWS}/{path}")
         return await self._workflow(f"/userdata/{segment}")
 
-    async def templates(self) -> tuple[TemplateGroup, ...]:
+    async def templates(self) -> "tuple[TemplateGroup, ...]":
         """Return the templates of ComfyUI itself by kind, then those of packs of nodes by pack; empty without any.
 
         Raises:
             ComfyError: Neither can be read: one of them that is broken does not hide the other.
         """
+        from comfytui.comfy.protocol.parse_library import parse_pack_templates, parse_template_index
+
         # The first are files of the editor, which have no `/api` before them.
         parts = await asyncio.gather(
             self._get_if_there("/templates/index.json", parse_template_index, limit=FOLDER_LIMIT, with_prefix=False),
@@ -81,7 +81,7 @@ class ServerLibrary(HttpApi):
             raise errors[0]
         return found
 
-    async def template(self, template: Template) -> Json:
+    async def template(self, template: "Template") -> Json:
         """Return a template as it is; None if the server no longer has it."""
         name = f"{path_segment(template.name)}.json"
         if template.pack:
@@ -102,6 +102,8 @@ class ServerLibrary(HttpApi):
 
     async def definitions(self) -> Mapping[str, Mapping[str, Json]]:
         """Return the definitions of all node classes: 2 MB and more, so that their number and size is limited."""
+        from comfytui.comfy.protocol.definitions_json import DefinitionsReader
+
         reader = DefinitionsReader()
         await self._get_in_pieces("/object_info", reader, DEFINITIONS_LIMIT)
         with self._translated_errors():
@@ -113,23 +115,31 @@ class ServerLibrary(HttpApi):
         Args:
             folder: Its name, such as `loras`.
         """
+        from comfytui.comfy.protocol.parse_library import parse_model_names
+
         path = f"/models/{path_segment(folder)}"
         return await self._get_if_there(path, parse_model_names, limit=FOLDER_LIMIT, max_values=FOLDER_VALUES)
 
     async def model_folders(self) -> tuple[str, ...]:
         """Return the names of the folders of models; empty on servers before September 2024."""
+        from comfytui.comfy.protocol.parse_library import parse_model_names
+
         return await self._get_if_there("/models", parse_model_names) or ()
 
     async def embeddings(self) -> tuple[str, ...]:
         """Return the names of the embeddings, without extensions, as a prompt names them."""
+        from comfytui.comfy.protocol.parse_library import parse_model_names
+
         return await self._get_if_there("/embeddings", parse_model_names, limit=FOLDER_LIMIT) or ()
 
-    async def lora_metadata(self, name: str) -> LoraMetadata | None:
+    async def lora_metadata(self, name: str) -> "LoraMetadata | None":
         """Return what the file of a LoRA says about itself; None if it says nothing.
 
         Args:
             name: Its name as in `model_names("loras")`.
         """
+        from comfytui.comfy.protocol.parse_library import parse_lora_metadata
+
         # The server answers with a 404 for files of other formats and without metadata.
         return await self._get_if_there("/view_metadata/loras", parse_lora_metadata, {"filename": name})
 
@@ -137,12 +147,12 @@ class ServerLibrary(HttpApi):
         self,
         source: Path | bytes,
         name: str,
-        report: Progress = lambda _, __: None,
+        report: "Progress" = lambda _, __: None,
         *,
         subfolder: str = "",
         overwrite: bool = False,
-        mask_of: ServerFile | None = None,
-    ) -> ServerFile:
+        mask_of: "ServerFile | None" = None,
+    ) -> "ServerFile":
         """Upload a file to the server's input folder; cancelling the call ends it.
 
         Args:
@@ -160,6 +170,9 @@ class ServerLibrary(HttpApi):
             OSError: The file cannot be read.
             ServerError: The server or a proxy does not take it; the message says why.
         """
+        from comfytui.comfy.http.multipart import UploadBody, upload_name
+        from comfytui.comfy.protocol.parse_library import parse_uploaded
+
         fields = {"type": "input", "subfolder": subfolder, "overwrite": str(overwrite).lower()}
         if mask_of is not None:
             fields["original_ref"] = mask_of.reference
@@ -178,22 +191,24 @@ class ServerLibrary(HttpApi):
             raise ServerError(f"{self._server.label} does not take a file named {sanitize(name, 100)}: rename it.", 400)
         return await self._parse_success(response, parse_uploaded)
 
-    async def _check_upload_size(self, body: UploadBody) -> None:
+    async def _check_upload_size(self, body: "UploadBody") -> None:
         """Raise ServerError if the server says that it takes no file of this size."""
+        from comfytui.comfy.protocol.parse_library import parse_upload_limit
+
         if body.size < CHECKED_SIZE:
             return
         limit = await self._get_if_there("/features", parse_upload_limit)
         if limit is not None and body.size >= limit:
             raise self._too_large(body, f": its limit is {_megabytes(limit)}")
 
-    def _too_large(self, body: UploadBody, limit: str = "") -> ServerError:
+    def _too_large(self, body: "UploadBody", limit: str = "") -> ServerError:
         return ServerError(
             f"{self._server.label} takes no file of {_megabytes(body.size)}{limit}. "
             "Make it smaller, or raise the limit (ComfyUI's --max-upload-size, or that of the proxy in front of it).",
             TOO_LARGE,
         )
 
-    def _broken_off(self, body: UploadBody) -> ServerError:
+    def _broken_off(self, body: "UploadBody") -> ServerError:
         return ServerError(
             f"{self._server.label} closed the connection after {_megabytes(body.sent)} of {_megabytes(body.size)}: "
             "it, or a proxy in front of it, may take no file of this size. Make it smaller, or try again."

@@ -3,12 +3,11 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Set
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from comfytui.comfy.limits import VIEW_LIMIT
 from comfytui.comfy.protocol.capabilities import Capabilities
 from comfytui.comfy.protocol.events import Event, Output
-from comfytui.comfy.protocol.library import LoraMetadata, SavedWorkflow, ServerFile, Template, TemplateGroup
 from comfytui.comfy.protocol.models import (
     AcceptedPrompt,
     HistoryEntry,
@@ -22,6 +21,9 @@ from comfytui.comfy.protocol.models import (
 from comfytui.comfy.server import Server
 from comfytui.comfy.websocket.connection_events import ConnectionEvent
 
+if TYPE_CHECKING:
+    from comfytui.comfy.protocol.library import LoraMetadata, SavedWorkflow, ServerFile, Template, TemplateGroup
+
 T = TypeVar("T")
 
 
@@ -34,16 +36,16 @@ class Library(Protocol):
     async def definitions(self) -> Mapping[str, Mapping[str, Json]]:
         """Return the definitions of all node classes by class: megabytes, see `service.definitions`."""
 
-    async def saved_workflows(self) -> tuple[SavedWorkflow, ...] | None:
+    async def saved_workflows(self) -> "tuple[SavedWorkflow, ...] | None":
         """Return the workflows that the editor saved on the server; None if it keeps none of its users' files."""
 
     async def saved_workflow(self, path: str) -> Json:
         """Return a saved workflow, by its `SavedWorkflow.path`; None if the server no longer has it."""
 
-    async def templates(self) -> tuple[TemplateGroup, ...]:
+    async def templates(self) -> "tuple[TemplateGroup, ...]":
         """Return the templates by kind, then those of packs of nodes by pack; empty where there are none."""
 
-    async def template(self, template: Template) -> Json:
+    async def template(self, template: "Template") -> Json:
         """Return a template as the editor reads it; None if the server no longer has it."""
 
     async def model_folders(self) -> tuple[str, ...]:
@@ -55,7 +57,7 @@ class Library(Protocol):
     async def embeddings(self) -> tuple[str, ...]:
         """Return the names of the embeddings, as a prompt names them."""
 
-    async def lora_metadata(self, name: str) -> LoraMetadata | None:
+    async def lora_metadata(self, name: str) -> "LoraMetadata | None":
         """Return what the file of a LoRA says about itself; None if it says nothing."""
 
     async def upload(
@@ -66,8 +68,8 @@ class Library(Protocol):
         *,
         subfolder: str = "",
         overwrite: bool = False,
-        mask_of: ServerFile | None = None,
-    ) -> ServerFile:
+        mask_of: "ServerFile | None" = None,
+    ) -> "ServerFile":
         """Upload a file to the server's input folder; cancelling the call ends it.
 
         Args:

@@ -8,7 +8,7 @@ import struct
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -16,12 +16,14 @@ from comfytui.comfy.cancellation import run_to_completion
 from comfytui.comfy.connection_errors import bad_proxy
 from comfytui.comfy.errors import Unreachable
 from comfytui.comfy.http.content_encoding import ACCEPTED, BadEncodingError, ContentDecoder
-from comfytui.comfy.http.multipart import UploadBody
 from comfytui.comfy.http.transport_errors import bad_encoding, check_status, error_of, too_large
 from comfytui.comfy.limits import BODY_LIMIT
 from comfytui.comfy.proxies import proxy_of
 from comfytui.comfy.server import Server
 from comfytui.timings import DEFAULT, HttpTimings
+
+if TYPE_CHECKING:
+    from comfytui.comfy.http.multipart import UploadBody
 
 LINGER, NO_LINGER = struct.pack("ii", 0, 0), struct.pack("ii", 1, 0)
 """Values of `SO_LINGER`. With NO_LINGER, closing a connection discards data that was written and not sent yet."""
@@ -78,7 +80,7 @@ class Transport:
         path: str,
         *,
         json: Any = None,
-        upload: UploadBody | None = None,
+        upload: "UploadBody | None" = None,
         params: Mapping[str, str] | None = None,
         limit: int = BODY_LIMIT,
         head: int | None = None,
