@@ -12,6 +12,7 @@ from comfytui.workflow.parameters import parameters_of
 
 NAMESPACE = UUID("3c9f5a1e-6b0d-4f3a-9a27-8d1f0c5e7b42")
 """The namespace of the ids of a batch with a key."""
+PREVIEWS_ON, PREVIEWS_OFF = "auto", "none"
 NO_GRAPH = Failure("Its workflow is damaged on disk, so it was not sent: make the image again.")
 
 
@@ -27,6 +28,11 @@ class BatchRequest:
     graphs: tuple[Graph, ...] = field(repr=False)
     preview_method: str | None = None
     """ComfyUI's name of it; None for the server's own."""
+
+
+def preview_method_for(*, previews: bool) -> str:
+    """Return the preview method that a prompt requests, as ComfyUI names it."""
+    return PREVIEWS_ON if previews else PREVIEWS_OFF
 
 
 def batch_request(

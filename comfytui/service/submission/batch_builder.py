@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import TYPE_CHECKING
 
-from comfytui.service.submission.batch import BatchRequest, batch_request
+from comfytui.service.submission.batch import BatchRequest, batch_request, preview_method_for
 from comfytui.workflow.axes import cells_of
 from comfytui.workflow.batch_values import BatchValues
 from comfytui.workflow.fields import Field, FieldKey, seed_keys
@@ -14,8 +14,6 @@ from comfytui.workflow.seeds import seeds_by_image
 
 if TYPE_CHECKING:
     from comfytui.comfy.protocol.models import NodeError
-
-PREVIEWS_ON, PREVIEWS_OFF = "auto", "none"
 
 
 def build_batch(
@@ -55,12 +53,7 @@ def build_batch(
     )
     title = str(wanted.values.get(Field.PROMPT) or workflow.name)
     used = [{key: int(values[key]) for key in bases} for values, _ in images]
-    return batch_request(title, graphs, preview_method(previews=previews), key), used
-
-
-def preview_method(*, previews: bool) -> str:
-    """Return the preview method that a prompt requests, as ComfyUI names it."""
-    return PREVIEWS_ON if previews else PREVIEWS_OFF
+    return batch_request(title, graphs, preview_method_for(previews=previews), key), used
 
 
 def errors_by_field(

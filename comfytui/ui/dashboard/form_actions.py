@@ -1,18 +1,20 @@
-"""Actions on the prompt form: read the server's choices, submit it, show what the server refuses."""
+"""Actions on the prompt form: read the server's choices, submit it, show what the server refuses.
+
+What builds a batch is imported late: the first paint does not need it.
+"""
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from random import SystemRandom
+from typing import TYPE_CHECKING
 
 from comfytui.comfy.errors import ComfyError, Unreachable
 from comfytui.presentation.finding_text import refusal_of
-from comfytui.service.prompt_tools import load_tools
 from comfytui.service.results import Rejected, SubmitResult
 from comfytui.service.server_specs import fetch_specs
 from comfytui.service.submission.batch import BatchRequest
-from comfytui.service.submission.batch_builder import build_batch, errors_by_field
 from comfytui.session.model import Failure
 from comfytui.ui.dashboard.connection_actions import ConnectionActions
 from comfytui.ui.dashboard.context import DashboardContext
@@ -23,7 +25,9 @@ from comfytui.workflow.axes import count_cells, product_text
 from comfytui.workflow.batch_values import MANY_IMAGES, BatchValues
 from comfytui.workflow.fields import Field, FieldKey, field_of
 from comfytui.workflow.graph import Workflow, apply_values
-from comfytui.workflow.prompt_text.rendering import PromptTextError, uses_tools
+
+if TYPE_CHECKING:
+    from comfytui.workflow.prompt_text.rendering import PromptTextError
 
 CHOICES_GROUP = "choices"
 """The group of the worker that reads the choices."""
@@ -131,6 +135,8 @@ class FormActions:
         self._context.run(partial(self._submit, event), "submit", exclusive=False)
 
     async def _submit(self, event: PromptForm.Submitted) -> None:
+        from comfytui.workflow.prompt_text.rendering import PromptTextError
+
         context, form_values = self._context, event.form_values
         if refusal := refusal_of(event.form.workflow.findings):
             context.notify(f"This workflow cannot be queued. {refusal}", "error")
@@ -162,6 +168,10 @@ class FormActions:
         Raises:
             PromptTextError: A text cannot be used.
         """
+        from comfytui.service.prompt_tools import load_tools
+        from comfytui.service.submission.batch_builder import build_batch
+        from comfytui.workflow.prompt_text.rendering import uses_tools
+
         context = self._context
         build = partial(build_batch, form.workflow, values, SystemRandom(), previews=context.previews)
         if values.images * count_cells(values.axes) <= MANY_IMAGES and not uses_tools(form.workflow, values.values):
@@ -171,7 +181,7 @@ class FormActions:
             tools = await load_tools(context.service, form.workflow, values.values, folder and folder / "wildcards")
             return await asyncio.to_thread(partial(build, tools=tools))
 
-    def _show_text_error(self, form: PromptForm, error: PromptTextError) -> None:
+    def _show_text_error(self, form: PromptForm, error: "PromptTextError") -> None:
         if form is self._form and self._context.screen.display:
             form.show_refusal(error.key, error.message)
             self._pages.show_form()
@@ -200,6 +210,8 @@ class FormActions:
             failure: What the server says.
             workflow: The workflow that it rejected, if that is known; the form may show another one by now.
         """
+        from comfytui.service.submission.batch_builder import errors_by_field
+
         shown = self._form.workflow
         at_fields, elsewhere = errors_by_field(workflow or shown, failure.node_errors)
         if workflow is not None and workflow is not shown:

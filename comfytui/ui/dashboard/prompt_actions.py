@@ -1,13 +1,17 @@
-"""Actions on the prompt in use: show what its variations become, edit it elsewhere, give it the whole screen."""
+"""Actions on the prompt in use: show what its variations become, edit it elsewhere, give it the whole screen.
 
-from functools import partial
+What these need is imported late: the first paint does not need it.
+"""
+
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.form.prompt_area import PromptArea
-from comfytui.ui.form.prompt_sources import PromptSources
-from comfytui.workflow.prompt_text.template import unknown_wildcards
-from comfytui.workflow.prompt_text.variations import VariationError, expand, varies
-from comfytui.workflow.prompt_text.wildcards import Wildcards
+
+if TYPE_CHECKING:
+    from comfytui.ui.form.prompt_sources import PromptSources
+    from comfytui.workflow.prompt_text.wildcards import Wildcards
 
 EXPANSIONS = 10
 """Texts that are shown of one prompt."""
@@ -19,7 +23,13 @@ class PromptActions:
 
     def __init__(self, context: DashboardContext) -> None:
         self._context = context
-        self.sources = PromptSources(context.service, context.options.prompt_files)
+
+    @cached_property
+    def sources(self) -> "PromptSources":
+        """What completions come from."""
+        from comfytui.ui.form.prompt_sources import PromptSources
+
+        return PromptSources(self._context.service, self._context.options.prompt_files)
 
     def _prompt(self) -> PromptArea | None:
         prompt = self._context.form.prompt_in_use()
@@ -44,6 +54,7 @@ class PromptActions:
 
     async def _show_expansions(self, prompt: PromptArea) -> None:
         from comfytui.ui.screens.expansions import ExpansionsScreen
+        from comfytui.workflow.prompt_text.variations import VariationError, expand, varies
 
         template, key = prompt.text, prompt.id or ""
         wildcards = await self.sources.wildcards()
@@ -60,8 +71,10 @@ class PromptActions:
         self._context.screen.app.push_screen(ExpansionsScreen(f"{len(texts)} of this prompt's texts", texts, note))
 
 
-def _note(template: str, wildcards: Wildcards) -> str:
+def _note(template: str, wildcards: "Wildcards") -> str:
     """Return which names are no wildcards, or an empty text."""
+    from comfytui.workflow.prompt_text.template import unknown_wildcards
+
     names = unknown_wildcards(template, wildcards.__contains__)
     listed = ", ".join(f"__{name}__" for name in names[:5])
     return f"No wildcard has this name, so it stays text: {listed}." if names else ""

@@ -7,8 +7,7 @@ from random import SystemRandom
 from comfytui.comfy.errors import ComfyError
 from comfytui.presentation.command_text import missing_message, recovery_message
 from comfytui.presentation.questions import resend_answers, resend_question
-from comfytui.service.submission.batch import batch_request
-from comfytui.service.submission.batch_builder import preview_method
+from comfytui.service.submission.batch import batch_request, preview_method_for
 from comfytui.session.model import Job, JobStatus
 from comfytui.session.selectors import lost_jobs
 from comfytui.ui.dashboard.context import DashboardContext
@@ -68,7 +67,7 @@ class RetryActions:
             context.notify("This workflow has no seed to change: r makes the job again as it is.", "warning")
             return
         title = title_of(context, job)
-        self._form_actions.send(batch_request(title, [new_graph], preview_method(previews=context.previews)))
+        self._form_actions.send(batch_request(title, [new_graph], preview_method_for(previews=context.previews)))
         context.notify(_queued_again(new_graph, new_seed=new_seed))
 
     async def _resend(self, lost: list[Job]) -> None:

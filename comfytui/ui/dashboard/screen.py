@@ -1,7 +1,7 @@
 """The dashboard of one server: it receives the service's notifications, shows the state, and binds keys to actions."""
 
 import time
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -39,6 +39,9 @@ from comfytui.ui.widgets.footer import AdaptiveFooterScreen, contextual_keys
 from comfytui.ui.widgets.header import DashboardHeader
 from comfytui.ui.widgets.now_panel import NowPanel
 
+if TYPE_CHECKING:
+    from comfytui.ui.form.prompt_sources import PromptSources
+
 PAINT_INTERVAL = 0.25
 """Minimum seconds between two updates of the widgets."""
 CLOCK_INTERVAL = 1.0
@@ -72,8 +75,6 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
         self._dialogs = FormDialogs(context, self.workflows, self._pages)
         self._job_actions = JobActions(context, self._recall_actions.recall)
         self._prompt_actions = PromptActions(context)
-        self.prompt_sources = self._prompt_actions.sources
-        """What completions in prompts come from."""
         self._input_actions = InputActions(context)
         self._retry_actions = RetryActions(context, self._form_actions)
         self._images = NowImages(context)
@@ -216,6 +217,11 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
     def supports(self, action: str) -> bool:
         """Return whether the server can do what an action needs."""
         return self.context.supports(action)
+
+    @property
+    def prompt_sources(self) -> "PromptSources":
+        """What completions in prompts come from."""
+        return self._prompt_actions.sources
 
     def action_generate(self) -> None:
         """Submit the form, or show what is wrong in it."""

@@ -1,7 +1,10 @@
-"""The text area of a prompt: weights, completion, the user's own editor, and the whole screen."""
+"""The text area of a prompt: weights, completion, the user's own editor, and the whole screen.
+
+What these need is imported late: the first paint does not need it.
+"""
 
 import os
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on
 from textual.app import SuspendNotSupported
@@ -11,12 +14,10 @@ from textual.document._document import Document
 from textual.events import Blur, Key
 from textual.widgets import TextArea
 
-from comfytui.ui.form.completion_list import CompletionList
-from comfytui.workflow.prompt_text.completion import Kind, query_at
-from comfytui.workflow.prompt_text.weights import WEIGHT_STEP, change_weight
-
 if TYPE_CHECKING:
+    from comfytui.ui.form.completion_list import CompletionList
     from comfytui.ui.form.prompt_sources import PromptSources
+    from comfytui.workflow.prompt_text.completion import Kind, Query
 
 NO_WEIGHTS = "This prompt's encoder reads no weights."
 _TAKING_KEYS = frozenset({"tab"})
@@ -67,6 +68,8 @@ class PromptArea(TextArea):
         if not self.reads_weights:
             self.notify(NO_WEIGHTS, markup=False)
             return
+        from comfytui.workflow.prompt_text.weights import WEIGHT_STEP, change_weight
+
         document = self.document
         assert isinstance(document, Document)
         ends = sorted(document.get_index_from_location(end) for end in (self.selection.start, self.selection.end))
@@ -91,7 +94,7 @@ class PromptArea(TextArea):
             self.close_completions()
         await super()._on_key(event)
 
-    def _act_on_list(self, completions: CompletionList, key: str) -> None:
+    def _act_on_list(self, completions: "CompletionList", key: str) -> None:
         match key:
             case "up" | "down":
                 completions.move(1 if key == "down" else -1)
@@ -101,9 +104,9 @@ class PromptArea(TextArea):
             case _:
                 self._take(completions)
 
-    def _take(self, completions: CompletionList) -> None:
+    def _take(self, completions: "CompletionList") -> None:
         row, column = self.selection.end
-        query, entry = query_at(self.document.get_line(row)[:column]), completions.chosen
+        query, entry = self._query(), completions.chosen
         self.close_completions()
         if query and entry:
             self._is_typing = False
@@ -116,10 +119,16 @@ class PromptArea(TextArea):
             self._is_typing = False
             self.call_after_refresh(self.complete)
 
+    def _query(self) -> "Query | None":
+        """Return what is typed at the cursor that could be completed."""
+        from comfytui.workflow.prompt_text.completion import query_at
+
+        row, column = self.cursor_location
+        return query_at(self.document.get_line(row)[:column])
+
     def complete(self) -> None:
         """Show what could be completed at the cursor, as soon as it is read."""
-        row, column = self.cursor_location
-        query = query_at(self.document.get_line(row)[:column]) if self.selection.is_empty else None
+        query = self._query() if self.selection.is_empty else None
         sources = self.sources
         if query is None or sources is None:
             self.close_completions()
@@ -131,16 +140,17 @@ class PromptArea(TextArea):
             self._list().show(entries, self.cursor_screen_offset)
             self._show_words()
 
-    async def _load(self, sources: "PromptSources", kind: Kind) -> None:
+    async def _load(self, sources: "PromptSources", kind: "Kind") -> None:
         if await sources.load(kind) and self.has_focus:
             self.complete()
 
     def _show_words(self) -> None:
         """Show the trigger words of a highlighted LoRA, once they are read."""
+        from comfytui.workflow.prompt_text.completion import Kind
+
         sources, completions = self.sources, self._open_list()
         entry = completions.chosen if completions else None
-        row, column = self.cursor_location
-        query = query_at(self.document.get_line(row)[:column])
+        query = self._query()
         if not (sources and completions and entry and query and query.kind is Kind.LORA):
             return
         words = sources.trigger_words(entry.name)
@@ -154,15 +164,17 @@ class PromptArea(TextArea):
         if (completions := self._open_list()) and (words := sources.trigger_words(name)):
             completions.show_detail(name, words)
 
-    def _open_list(self) -> CompletionList | None:
+    def _open_list(self) -> "CompletionList | None":
         try:
-            found = self.screen.query_one(CompletionList)
+            found = cast("CompletionList", self.screen.query_one("CompletionList"))
         except NoMatches:
             return None
         return found if found.is_open else None
 
-    def _list(self) -> CompletionList:
+    def _list(self) -> "CompletionList":
         """Return the screen's list, which is mounted when it is first needed."""
+        from comfytui.ui.form.completion_list import CompletionList
+
         for found in self.screen.query(CompletionList):
             return found
         new = CompletionList()
