@@ -27,6 +27,8 @@ MAX_VALUES: Final = 8
 """Values of one cell that are read."""
 MAX_VALUE: Final = 60
 """Characters of a value or label that are read."""
+_MAPPINGS: Final = (dict, Mapping)
+"""Of both checks, the first one is fast: nodes of all jobs of a queue are looked at."""
 
 
 def annotated(node: Mapping[str, Any], kind: str, notes: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,8 +65,8 @@ def is_inserted(node: object) -> bool:
 def cell_of(graph: object) -> tuple[tuple[str, str], ...]:
     """Return the labels and values that distinguish an image in its batch; empty if it is not one of several cells."""
     values: list[tuple[str, str]] = []
-    for node in _mapping(graph).values():
-        for label, value in _mapping(_notes(node).get(CELL)).items():
+    for notes in filter(None, map(_notes, _mapping(graph).values())):
+        for label, value in _mapping(notes.get(CELL)).items():
             if isinstance(label, str) and isinstance(value, str | int | float) and len(values) < MAX_VALUES:
                 values.append((label[:MAX_VALUE], str(value)[:MAX_VALUE]))
     return tuple(values)
@@ -125,8 +127,9 @@ def relinked(node: Any, ends: Mapping[Link, Link]) -> Any:
 
 
 def _notes(node: object) -> Mapping[str, Any]:
-    return _mapping(_mapping(_mapping(node).get("_meta")).get(NOTES_KEY))
+    meta = node.get("_meta") if isinstance(node, _MAPPINGS) else None
+    return _mapping(meta.get(NOTES_KEY)) if isinstance(meta, _MAPPINGS) and NOTES_KEY in meta else {}
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, _MAPPINGS) else {}

@@ -213,8 +213,9 @@ def _value_shape(value: Any) -> Hashable:
 
 def _size(shape: Hashable) -> int:
     """Return approximately how many bytes a shape takes; its nesting is shallow."""
-    inner = sum(map(_size, shape)) if isinstance(shape, tuple) else 0
-    return getsizeof(shape) + inner
+    if not isinstance(shape, tuple):
+        return getsizeof(shape)
+    return getsizeof(shape) + sum([_size(part) if type(part) is tuple else getsizeof(part) for part in shape])
 
 
 def _find_layout(graph: object) -> Layout:
