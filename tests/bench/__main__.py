@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench import commands, latency, long_queue, many_frames, relay, resting, running
+from tests.bench import commands, latency, long_queue, many_frames, relay, resting, running, workflows
 from tests.bench.rounds import FULL, Rounds
 from tests.bench.table import HEAD, Row
 
@@ -14,6 +14,7 @@ PARTS: Mapping[str, Callable[[Path, Rounds], Iterator[Row]]] = {
     "running": running.rows,
     "latency": latency.rows,
     "long_queue": long_queue.rows,
+    "workflows": workflows.rows,
     "many_frames": many_frames.rows,
     "relay": relay.rows,
     "commands": commands.rows,

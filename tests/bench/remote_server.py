@@ -51,9 +51,10 @@ class RemoteServer:
 
 
 @contextmanager
-def scripted_server(pending: int = 0) -> Iterator[RemoteServer]:
-    """Run a server with a number of pending prompts of other clients."""
+def scripted_server(pending: int = 0, *, definitions: bool = False) -> Iterator[RemoteServer]:
+    """Run a server with a number of pending prompts of other clients, and with definitions of nodes or none."""
     command = [sys.executable, "-m", "tests.bench.scripted_server", str(pending)]
+    command += ["definitions"] if definitions else []
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdin is not None
         assert child.stdout is not None

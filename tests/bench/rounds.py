@@ -29,6 +29,8 @@ class Rounds:
     """Starts on the long queue."""
     list_keys: int = 12
     """Keys pressed in the list of the long queue; a multiple of three."""
+    names: int = 1_000_000
+    """Names in the long choice."""
     leak_seconds: float = 10.0
     """Until tasks and connections that are still there count as leaked."""
     memory_frames: int = 100_000
@@ -53,6 +55,7 @@ SMOKE = Rounds(
     pending=50,
     openings=1,
     list_keys=3,
+    names=500,
     leak_seconds=0.2,
     memory_frames=200,
     clients=4,

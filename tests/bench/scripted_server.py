@@ -1,18 +1,23 @@
-"""A server that sends exactly the requested frames and records when: `python -m tests.bench.scripted_server PENDING`.
+"""A server that sends exactly the requested frames and records when:
+`python -m tests.bench.scripted_server PENDING [definitions]`.
 
 It implements just enough of ComfyUI's protocol. A submitted prompt starts to run and stays at its sampler.
 """
 
 import asyncio
+import gzip
 import json
 import sys
 import time
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from aiohttp import web
 
 SAMPLER = "3"
+DEFINITIONS = Path(__file__).parents[1] / "data" / "workflows" / "object_info.json.gz"
+"""The definitions of all node classes, 1.6 MB."""
 GRAPH_BYTES = 2_000
 """Size of each pending graph as JSON."""
 STATS = {
@@ -24,13 +29,14 @@ STATS = {
 class ScriptedServer:
     """The queue, the socket of one client, and the times of the frames sent."""
 
-    def __init__(self, pending: int) -> None:
+    def __init__(self, pending: int, *, definitions: bool = False) -> None:
         self.running: list[list[Any]] = []
         self.pending = ", ".join(json.dumps(_item(number)) for number in range(1, pending + 1))
         self.count = pending
         self.socket: web.WebSocketResponse | None = None
         self.sent_at: dict[int, float] = {}
         self.connected_at = 0.0
+        self.definitions = gzip.decompress(DEFINITIONS.read_bytes()) if definitions else b"{}"
 
     @property
     def body(self) -> str:
@@ -88,7 +94,7 @@ class ScriptedServer:
 
     def app(self) -> web.Application:
         """Return the application with its routes, also under `/api`."""
-        bodies: dict[str, Any] = {"/history": {}, "/system_stats": STATS, "/object_info": {}}
+        bodies: dict[str, Any] = {"/history": {}, "/system_stats": STATS, "/object_info/": {}}
         app = web.Application()
         for prefix in ("", "/api"):
             app.router.add_get(f"{prefix}/ws", self.connect)
@@ -98,6 +104,7 @@ class ScriptedServer:
             for path, body in bodies.items():
                 text = json.dumps(body)
                 app.router.add_get(f"{prefix}{path}{{rest:.*}}", lambda _, text=text: _json(text))  # type: ignore[misc]
+            app.router.add_get(f"{prefix}/object_info", lambda _: _json(self.definitions.decode()))
         app.router.add_post("/bench/step", self.send_steps)
         app.router.add_get("/bench/times", self.times)
         return app
@@ -130,9 +137,11 @@ async def _json(text: str) -> web.Response:
     return web.Response(text=text, content_type="application/json")
 
 
-async def serve(pending: int) -> None:
+async def serve(pending: int, *, definitions: bool) -> None:
     """Serve until standard input is closed; prints the URL first."""
-    runner = web.AppRunner(ScriptedServer(pending).app(), access_log=None, shutdown_timeout=0.1)
+    runner = web.AppRunner(
+        ScriptedServer(pending, definitions=definitions).app(), access_log=None, shutdown_timeout=0.1
+    )
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     print(f"http://127.0.0.1:{runner.addresses[0][1]}", flush=True)
@@ -141,4 +150,4 @@ async def serve(pending: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1])))
+    asyncio.run(serve(int(sys.argv[1]), definitions="definitions" in sys.argv))

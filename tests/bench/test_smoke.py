@@ -10,7 +10,16 @@ from tests.bench.rounds import SMOKE
 
 pytestmark = pytest.mark.skipif(not Path("/proc").exists(), reason="reads /proc")
 
-ROWS = {"resting": 3, "running": 4, "latency": 3, "long_queue": 3, "many_frames": 3, "relay": 4, "commands": 2}
+ROWS = {
+    "resting": 3,
+    "running": 4,
+    "latency": 3,
+    "long_queue": 3,
+    "workflows": 4,
+    "many_frames": 3,
+    "relay": 4,
+    "commands": 2,
+}
 
 
 @pytest.fixture(scope="module")
