@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -146,6 +147,8 @@ class Replay:
             self.exchanges.append(
                 Exchange(planned.method, planned.path, planned.request, response.status_code, body, planned.note, type_)
             )
+            if planned.method == "POST":
+                await _next_millisecond()
 
     async def start(self) -> None:
         """Let the first job start, up to the first node that takes time."""
@@ -211,3 +214,9 @@ async def replaying(name: str) -> AsyncIterator[Replay]:
         yield replay
         for socket in list(replay.sockets):
             await replay.close(socket)
+
+
+async def _next_millisecond() -> None:
+    """Wait until a prompt gets another time than those before it: the list of jobs is sorted by these times."""
+    now = int(time.time() * 1000)
+    await eventually(lambda: int(time.time() * 1000) > now, "the next millisecond", pause=0.001)
