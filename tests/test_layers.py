@@ -1,6 +1,7 @@
 """The layers of the packages: imports only go down, and the session state needs neither a screen nor a socket."""
 
 import ast
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import comfytui
 from comfytui.sim.config import SimConfig
 from comfytui.sim.demo import EmbeddedServer
 from tests.cli.commands import environment
+from tests.sim.graphs import text_to_image
 
 PACKAGE = Path(comfytui.__file__).parent
 PROTOCOL = frozenset(
@@ -180,6 +182,12 @@ def test_no_package_uses_a_library_that_is_not_its_business(path: Path) -> None:
         ("comfytui.session.jobs.summarise comfytui.session.selectors", "textual httpx websockets aiohttp"),
         ("comfytui.workflow.graph comfytui.workflow.parameters", "textual httpx websockets aiohttp"),
         ("comfytui.ui.app", "aiohttp comfytui.workflow.media.metadata comfytui.workflow.document_files"),
+        (
+            "comfytui.ui.dashboard.screen comfytui.service.supervisor",
+            "aiohttp dynamicprompts comfytui.comfy.protocol.library comfytui.comfy.http.multipart "
+            "comfytui.workflow.editor.document comfytui.workflow.prompt_text.template "
+            "comfytui.workflow.prompt_text.completion comfytui.workflow.prompt_text.weights",
+        ),
         ("comfytui.config.config comfytui.cli.startup_server", "textual httpx websockets aiohttp"),
         ("comfytui.comfy.protocol.decode comfytui.comfy.protocol.parse", "textual httpx websockets aiohttp"),
         ("comfytui.service.service", "textual aiohttp"),
@@ -198,6 +206,18 @@ def test_importing_a_package_loads_no_more_than_it_needs(modules: str, unwanted:
     code = f"import sys, {', '.join(modules.split())}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not set(unwanted.split()) & set(loaded)
+
+
+def test_a_workflow_in_json_is_read_without_the_readers_of_media(tmp_path: Path) -> None:
+    file = tmp_path / "workflow.json"
+    file.write_text(json.dumps(text_to_image()))
+    code = (
+        "import sys; from pathlib import Path; from comfytui.workflow.documents import load_document; "
+        f"assert load_document(Path({str(file)!r})).graph; print(*sys.modules)"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "comfytui.workflow.document_files" in loaded
+    assert "comfytui.workflow.media.metadata" not in loaded
 
 
 @pytest.mark.parametrize(("command", "options"), [("status", []), ("run", ["--detach"])])

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from comfytui.comfy.errors import ComfyError
-from comfytui.comfy.protocol.library import ServerFile
 from comfytui.sanitize import sanitize
 from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.form.input_panel import InputPanel
@@ -15,6 +14,7 @@ from comfytui.ui.form.input_rows import Item
 from comfytui.workflow.graph import classes_of
 
 if TYPE_CHECKING:
+    from comfytui.comfy.protocol.library import ServerFile
     from comfytui.service.backend import Backend
 
 MAX_NAME = 60
@@ -80,7 +80,7 @@ class Upload:
         self._sent = self._total = 0
         self._cancel: Callable[[], object] = lambda: None
 
-    async def run(self, backend: "Backend") -> ServerFile:
+    async def run(self, backend: "Backend") -> "ServerFile":
         """Upload the file, and return where it is on the server."""
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None

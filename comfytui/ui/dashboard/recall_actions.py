@@ -12,8 +12,6 @@ from comfytui.ui.dashboard.workflow_actions import WorkflowActions
 from comfytui.ui.form import rows
 from comfytui.workflow.fields import FieldKey, FieldValue
 from comfytui.workflow.graph import Graph, Workflow, workflow_of
-from comfytui.workflow.prompt_text.literal import literal_texts
-from comfytui.workflow.prompt_text.wildcards import NO_WILDCARDS, load_wildcards
 from comfytui.workflow.recall import recalled_values, text_of
 from comfytui.workflow.seeds import SeedMode
 
@@ -71,6 +69,10 @@ class RecallActions:
 
     async def _literal_texts(self, graph: Graph, workflow: Workflow) -> Mapping[FieldKey, str]:
         """Return the texts that stand for themselves, although the form would expand them."""
+        # Imported late: the first paint does not need them.
+        from comfytui.workflow.prompt_text.literal import literal_texts
+        from comfytui.workflow.prompt_text.wildcards import NO_WILDCARDS, load_wildcards
+
         folder = self._context.options.prompt_files
         wildcards = await asyncio.to_thread(load_wildcards, folder / "wildcards") if folder else NO_WILDCARDS
         return literal_texts(graph, workflow, wildcards)
