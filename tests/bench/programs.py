@@ -2,7 +2,9 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field
@@ -17,10 +19,12 @@ ESCAPE = "\x1b"
 DOWN, UP = "\x1b[B", "\x1b[A"
 
 
-def dashboard(url: str, home: Path, *, previews: bool = False, steps: int = 20) -> Terminal:
-    """Return the dashboard of a server, its form set to a number of steps."""
-    file = home / f"{steps}-steps.json"
-    file.write_text(json.dumps(apply_values(txt2img(), {Field.STEPS: steps})))
+def dashboard(
+    url: str, home: Path, *, previews: bool = False, steps: int = 20, graph: Mapping[str, Any] | None = None
+) -> Terminal:
+    """Return the dashboard of a server, its form set to a number of steps, or with the fields of another graph."""
+    file = home / ("graph.json" if graph else f"{steps}-steps.json")
+    file.write_text(json.dumps(graph or apply_values(txt2img(), {Field.STEPS: steps})))
     command = [sys.executable, "-m", "comfytui", url, "--workflow", str(file), "--output", str(home)]
     return Terminal(command if previews else [*command, "--no-previews"], home)
 

@@ -15,7 +15,7 @@ ROWS = {
     "running": 4,
     "latency": 3,
     "long_queue": 3,
-    "workflows": 4,
+    "workflows": 5,
     "many_frames": 3,
     "relay": 4,
     "commands": 2,

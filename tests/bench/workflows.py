@@ -11,6 +11,7 @@ from random import Random
 from statistics import median
 from typing import Any
 
+from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.conversion import workflow_from
 from comfytui.workflow.documents import load_document
 from comfytui.workflow.editor.convert import convert
@@ -31,6 +32,11 @@ OPEN_WORKFLOW = "\x0f"
 """ctrl+o"""
 ENTER = "\r"
 QUERY = "model 9876"
+WORDS = "a red fox in snow"
+FIND_INPUTS = "\x06"
+"""ctrl+f"""
+SAMPLERS, INPUTS = 50, 6
+"""Samplers of the long form, and the inputs of each."""
 PROMPT_START = 12
 """Characters of a prompt that are in one line of the form."""
 
@@ -40,6 +46,7 @@ def rows(home: Path, rounds: Rounds) -> Iterator[Row]:
     templates = [json.loads(line) for line in gzip.decompress(TEMPLATES.read_bytes()).splitlines()]
     yield _conversion(templates)
     yield _opening(home, max(templates, key=lambda each: len(json.dumps(each))), rounds.openings)
+    yield _long_form(home, rounds)
     yield from _picker(home, rounds)
 
 
@@ -82,6 +89,34 @@ def _opening(home: Path, template: dict[str, Any], openings: int) -> Row:
             seconds.append(terminal.shows(prompt, before) - pressed)
     what = f"template of {len(text) / 1e3:.0f} KB: choice to form"
     return Row(what, "ms", 1000 * median(seconds), 1_000)
+
+
+def _long_form(home: Path, rounds: Rounds) -> Row:
+    """Measure keys in the prompt, in the filter of the inputs, and in their list."""
+    with scripted_server(definitions=True) as server, dashboard(server.url, home, graph=_chain()) as terminal:
+        shown(terminal)
+        typed = terminal.response_seconds(WORDS[: rounds.list_keys])
+        terminal.response_seconds([FIND_INPUTS])
+        terminal.wait_until_quiet()
+        filtered = terminal.response_seconds("seed"[: rounds.list_keys])
+        terminal.response_seconds([DOWN])  # leaves the filter for the list
+        moved = terminal.response_seconds((DOWN, DOWN, UP) * (rounds.list_keys // 3))
+    seconds = [*typed, *filtered, *moved]
+    note = f"slowest {1000 * max(seconds):.0f} ms"
+    return Row(f"form of {SAMPLERS * INPUTS} inputs: key to paint", "ms", 1000 * median(seconds), 50, note=note)
+
+
+def _chain() -> dict[str, Any]:
+    """Return a graph with many fields: each sampler goes on with the latent of the one before."""
+    graph = dict(txt2img().graph)
+    sampler = next(node_id for node_id, node in graph.items() if node["class_type"] == "KSampler")
+    for number in range(1, SAMPLERS):
+        inputs = {**graph[sampler]["inputs"], "seed": number, "latent_image": [str(999 + number), 0]}
+        graph[str(1_000 + number)] = {"class_type": "KSampler", "inputs": inputs}
+    graph["1000"] = graph.pop(sampler)
+    end = next(node for node in graph.values() if node["class_type"] == "VAEDecode")
+    end["inputs"] = {**end["inputs"], "samples": [str(999 + SAMPLERS), 0]}
+    return graph
 
 
 def _picker(home: Path, rounds: Rounds) -> Iterator[Row]:
