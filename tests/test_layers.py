@@ -185,7 +185,7 @@ def test_no_package_uses_a_library_that_is_not_its_business(path: Path) -> None:
         (
             "comfytui.ui.dashboard.screen comfytui.service.supervisor",
             "aiohttp dynamicprompts comfytui.comfy.protocol.library comfytui.comfy.http.multipart "
-            "comfytui.workflow.editor.document comfytui.workflow.prompt_text.template "
+            "comfytui.workflow.editor.convert comfytui.workflow.prompt_text.template "
             "comfytui.workflow.prompt_text.completion comfytui.workflow.prompt_text.weights",
         ),
         ("comfytui.config.config comfytui.cli.startup_server", "textual httpx websockets aiohttp"),

@@ -10,7 +10,7 @@ from tests.ui.screen import Screen, screen
 
 async def presets_shown(it: Screen) -> None:
     await it.press("ctrl+s")
-    await it.until(lambda: isinstance(it.app.screen, PresetScreen), "the presets")
+    await it.until(lambda: isinstance(it.app.screen, PresetScreen) and it.app.screen.entries.highlighted, "the presets")
 
 
 async def save_preset(it: Screen, name: str) -> None:
