@@ -51,9 +51,9 @@ def definitions_of_choices(inputs: Iterable[NodeInput]) -> dict[str, Any]:
     """
     classes: dict[str, Any] = {}
     for each in inputs:
-        if each.spec.branches is not None:
+        if (combo := each.spec.branches) is not None:
             declared = classes.setdefault(each.slot.class_type, {"input": {"required": {}}})
-            declared["input"]["required"][each.slot.input_name] = each.spec.branches
+            declared["input"]["required"][each.slot.input_name] = [combo.type, combo.options]
     return classes
 
 
