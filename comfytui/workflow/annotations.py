@@ -74,7 +74,7 @@ def cell_of(graph: object) -> tuple[tuple[str, str], ...]:
 
 def cell_text(graph: object) -> str:
     """Return the values that distinguish an image in its batch: `Steps 20, CFG 7`; empty if it is in no grid."""
-    return ", ".join(f"{label} {value}" for label, value in cell_of(graph))
+    return ", ".join(f"{label} {value.removesuffix('.safetensors')}" for label, value in cell_of(graph))
 
 
 def restore_templates(graph: Mapping[str, Any]) -> Mapping[str, Any]:

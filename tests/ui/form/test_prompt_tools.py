@@ -14,6 +14,7 @@ from comfytui.ui.form.completion_list import CompletionList
 from comfytui.ui.form.prompt_area import PromptArea
 from comfytui.workflow.graph import workflow_of
 from tests.fake_backend import FakeBackend
+from tests.sim.graphs import two_seeds
 from tests.ui.screen import Screen, screen
 from tests.workflow.graphs import stable_diffusion
 
@@ -199,3 +200,15 @@ async def test_lora_is_completed_with_its_trigger_words_and_loaded() -> None:
         job = next(iter(it.app.service.state.jobs.values()))  # type: ignore[union-attr]
         assert job.parameters.prompt == "a fox"
         assert "LoraLoader" in job.classes.values()
+
+
+async def test_the_template_of_a_further_prompt_is_expanded_although_it_was_not_edited() -> None:
+    graph = two_seeds()
+    graph["12"] = {"class_type": "CLIPTextEncode", "inputs": {"text": "{red|blue}", "clip": ["4", 1]}}
+    graph["11"]["inputs"]["positive"] = ["12", 0]
+    backend = FakeBackend()
+    async with screen(backend, workflow=workflow_of("two prompts", graph)) as it:
+        await it.shows("live")
+        await it.generate("a fox", images="1")
+        await it.until(lambda: backend.submitted, "the image")
+        assert backend.submitted[0]["prompt"]["12"]["inputs"]["text"] in {"red", "blue"}
