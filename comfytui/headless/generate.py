@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import NoReturn
 
 from comfytui.headless.node_values import definitions_of_choices, known_inputs
-from comfytui.headless.value_checks import NUMBERS, FieldError, check_number, check_value
+from comfytui.headless.value_checks import NUMBERS, FieldError, check_number, check_text, check_value
 from comfytui.sanitize import sanitize
 from comfytui.service.prompt_tools import load_tools
 from comfytui.service.server_specs import fetch_specs
@@ -115,8 +115,10 @@ def prepare(
     values = read_values(request.workflow) | {name: each.value for name, each in inputs.items()}
     axes: dict[FieldKey, tuple[FieldValue, ...]] = {}
     for name, own in values.items():
-        if request.axes and name in given and len(several := _several(name, given[name], known[name])) > 1:
-            values[name], axes[name] = several[0], several
+        if request.axes and name in given and (several := _several(name, given[name], known[name])):
+            values[name] = several[0]
+            if len(several) > 1:
+                axes[name] = several
         elif name in given:
             values[name] = check_value(name, given[name], known[name])
         elif name not in seeds or mode is not SeedMode.RANDOM:
@@ -180,6 +182,7 @@ def _several(key: FieldKey, value: object, spec: InputSpec) -> tuple[FieldValue,
     """Return the values of a text that is a list or a range; none for any other value."""
     if not isinstance(value, str) or spec.kind == "text" or ("," not in value and ".." not in value):
         return ()
+    check_text(key, value)
     try:
         return parse_axis(value, spec, key_label(key))
     except ValueError as error:

@@ -49,13 +49,18 @@ def check_value(key: FieldKey, value: object, spec: InputSpec) -> FieldValue:
     if not isinstance(value, str):
         wanted = " or ".join(reversed(spec.switch_labels)) if spec.kind == "bool" else "text"
         raise FieldError(key, f"{key_label(key)} must be {wanted}.")
-    if len(value) > MAX_TEXT:
+    check_text(key, value)
+    return _choice(key, value, spec) if spec.kind == "choice" else _parsed(key, value, spec)
+
+
+def check_text(key: FieldKey, text: str) -> None:
+    """Raise FieldError if a text is too long, or cannot be sent."""
+    if len(text) > MAX_TEXT:
         raise FieldError(key, f"{key_label(key)} must have at most {MAX_TEXT:,} characters.")
     try:
-        value.encode()
+        text.encode()
     except UnicodeEncodeError:
         raise FieldError(key, f"{key_label(key)} has a broken character: give it as UTF-8.") from None
-    return _choice(key, value, spec) if spec.kind == "choice" else _parsed(key, value, spec)
 
 
 def _parsed(key: FieldKey, text: str, spec: InputSpec) -> FieldValue:

@@ -362,6 +362,19 @@ def test_several_values_of_a_field_make_an_image_of_each() -> None:
     assert parameters_of(batch_of(request({"steps": 20})).graphs[0]).cell == ""
 
 
+@pytest.mark.parametrize("steps", ["20,20", "20, 20 ,20", "20,", "20..20"])
+def test_one_value_that_is_given_repeatedly_is_one_image(steps: str) -> None:
+    (graph,) = batch_of(replace(request({"steps": steps, "sampler": "heun,heun"}), axes=True)).graphs
+    assert parameters_of(graph).steps == 20
+    assert parameters_of(graph).sampler == "heun"
+    assert parameters_of(graph).cell == ""
+
+
+def test_a_broken_character_among_several_values_is_refused() -> None:
+    error = error_of(replace(request({"model": "a", "sampler": "heun,\udcff"}), axes=True), specs={})
+    assert error.message == "Sampler has a broken character: give it as UTF-8."
+
+
 def test_several_values_are_refused_where_they_were_not_asked_for() -> None:
     assert error_of(request({"steps": "20,30"})).message == "Steps must be a whole number from 1 to 10000."
 
