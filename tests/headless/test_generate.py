@@ -1,6 +1,7 @@
 """Requests for images by field values: what is taken, what is refused and in which words, and which seeds result."""
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from random import Random
@@ -435,3 +436,20 @@ def test_each_image_of_several_choices_has_the_inputs_of_its_own() -> None:
         for graph in batch.graphs
     ]
     assert formats == [{"format": "auto"}, {"format": "mp4", "format.codec": "h264"}]
+
+
+def test_variations_that_would_take_minutes_are_refused() -> None:
+    started = time.process_time()
+    with pytest.raises(FieldError) as caught:
+        prepare(
+            request({"prompt": "{a|b}" * 1_000}, images=1_000), SPECS, Random(1), previews=False, tools=PromptTools()
+        )
+    assert caught.value.field == "prompt"
+    assert caught.value.message == "Prompt has too many variations for so many images: ask for fewer."
+    assert time.process_time() - started < 5
+
+
+def test_braces_that_are_text_have_no_limit() -> None:
+    text = '{"a": 1} ' * 400
+    batch, _ = prepare(request({"prompt": text}, images=1_000), SPECS, Random(1), previews=False, tools=PromptTools())
+    assert len(batch.graphs) == 1_000

@@ -9,7 +9,7 @@ from comfytui.workflow.axes import cells_of
 from comfytui.workflow.batch_values import BatchValues
 from comfytui.workflow.fields import Field, FieldKey, seed_keys
 from comfytui.workflow.graph import Workflow
-from comfytui.workflow.prompt_text.rendering import NO_TOOLS, PromptTools, render
+from comfytui.workflow.prompt_text.rendering import NO_TOOLS, PromptTools, check_choices, render
 from comfytui.workflow.seeds import seeds_by_image
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def build_batch(
     seeds = seeds_by_image(wanted.seed_mode, bases, wanted.images, rng, wanted.seed_ranges)
     cells = cells_of(wanted.axes)
     images = [({**wanted.values, **each, **cell}, cell) for each in seeds for cell in cells]
+    check_choices(wanted.values, len(images), tools)
     # Without a seed, nothing else tells the images apart.
     choices = [values.get(Field.SEED, rng.getrandbits(53)) for values, _ in images]
     graphs = tuple(

@@ -27,9 +27,11 @@ from comfytui.workflow.prompt_text.lora_tags import (
     unescape_lora_tags,
 )
 from comfytui.workflow.prompt_text.template import may_vary
-from comfytui.workflow.prompt_text.variations import VariationError, expand, literal_template
+from comfytui.workflow.prompt_text.variations import VariationError, expand, literal_template, varies
 from comfytui.workflow.prompt_text.wildcards import NO_WILDCARDS, Wildcards
 
+MAX_CHOICES: Final = 300_000
+"""Choices in the variations of one batch, which take about 15 s."""
 _TEXT_FIELDS: Final = frozenset({Field.PROMPT, Field.NEGATIVE})
 OWN_LORA_TAGS: Final = frozenset(
     {
@@ -89,6 +91,24 @@ def uses_tools(workflow: Workflow, values: Mapping[FieldKey, FieldValue]) -> boo
 def needs_loras(workflow: Workflow, values: Mapping[FieldKey, FieldValue]) -> bool:
     """Return whether a text may name a LoRA, so that the server's names have to be known."""
     return any("<lora:" in str(values[key]).lower() and not reads_tags(workflow, key) for key in text_keys(values))
+
+
+def check_choices(values: Mapping[FieldKey, FieldValue], images: int, tools: PromptTools) -> None:
+    """Check that the variations of a batch can be expanded in a reasonable time.
+
+    Args:
+        values: The values of the first image.
+        images: The number of images.
+        tools: What the texts may use.
+
+    Raises:
+        PromptTextError: They have too many choices.
+    """
+    for key in text_keys(values) if tools.active else ():
+        text = str(values[key])
+        most = text.count("{") + text.count("__") // 2
+        if most * images > MAX_CHOICES and varies(text, tools.wildcards):
+            raise PromptTextError(key, f"{key_label(key)} has too many variations for so many images: ask for fewer.")
 
 
 def render(
