@@ -77,6 +77,13 @@ async def test_files_of_one_name_do_not_overwrite_each_other(tmp_path: Path) -> 
     assert [read(Path(line))["6"]["inputs"]["text"] for line in result.lines] == ["fox 0", "fox 1"]
 
 
+@pytest.mark.parametrize("name", ["..json", os.fsdecode(b"\xff\xfe.json"), ". \x1b.json"])
+async def test_a_file_of_whose_name_nothing_can_be_kept_gets_another_one(name: str, tmp_path: Path) -> None:
+    file = saved(tmp_path / "in" / name, editor_txt2img())
+    result = await converted(tmp_path, file, "--output", str(tmp_path / "out"))
+    assert (result.code, result.lines) == (0, [str(tmp_path / "out" / "workflow.json")])
+
+
 async def test_a_workflow_that_cannot_be_queued_is_written_and_the_exit_code_says_so(
     sim: SimServer, tmp_path: Path
 ) -> None:

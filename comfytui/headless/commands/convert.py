@@ -106,7 +106,7 @@ class ConvertCommand:
         try:
             with new_file(self._output) as file:
                 file.write(_json_of(graph))
-                path = file.commit(f"{stem}.json")
+                path = file.commit(f"{sanitize(stem, MESSAGE_LIMIT).strip('. ') or 'workflow'}.json")
         except SaveError as error:
             self._fail(f"{name}: {error}")
         else:
