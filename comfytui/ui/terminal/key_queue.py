@@ -33,6 +33,8 @@ class KeyQueue:
         self.received += 1
         if isinstance(event, Key) and _is_joiner(event.character):
             event = Paste(event.character or "")
+        elif isinstance(event, Key) and event.character and event.key.startswith("alt+"):
+            event = Key(event.key, None)  # With its character, a text field would take it for a letter.
         self._pending.append(event)
         await self._begin()
 
