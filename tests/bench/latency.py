@@ -29,6 +29,8 @@ PAUSE = 0.005
 """Seconds between two frames whose way to the state is measured."""
 PAINT_PAUSE = 0.37
 """Seconds between two frames whose way to the screen is measured: no multiple of the time between paints."""
+TAGS = 200_000
+"""Tags of the user's list."""
 KEYS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -55,6 +57,33 @@ def rows(home: Path, rounds: Rounds) -> Iterator[Row]:
         shown_bare(terminal)
         floor_keys = median(terminal.response_seconds(KEYS[: rounds.keys]))
     yield Row("key to paint, in the prompt", "ms", 1000 * keys, 50, 1000 * floor_keys, "Input of a bare Textual app")
+    with scripted_server() as server:
+        letters, listed = _to_completions(server.url, home, rounds.keys)
+    note = f"the list of completions {1000 * listed:.0f} ms"
+    what, floor_is = "key to paint, with 200,000 tags", "Input of a bare Textual app"
+    yield Row(what, "ms", 1000 * letters, 50, 1000 * floor_keys, floor_is, note=note)
+
+
+def _to_completions(url: str, home: Path, keys: int) -> tuple[float, float]:
+    """Return the median seconds from a key of a tag to its letter, and to the end of the list below it."""
+    config = home / "config"
+    (config / "comfytui").mkdir(parents=True, exist_ok=True)
+    tags = (f"{KEYS[: 1 + number % len(KEYS)]}_{number},0,{number}" for number in range(TAGS))
+    (config / "comfytui" / "tags.csv").write_text("\n".join(tags))
+    with dashboard(url, home, environment={"XDG_CONFIG_HOME": str(config)}) as terminal:
+        shown(terminal)
+        terminal.press(f", {KEYS[:2]}")
+        terminal.shows(f"{TAGS - 1:,}"[:3])
+        terminal.wait_until_quiet()
+        letters, lists = [], []
+        for key in KEYS[2 : 2 + keys]:
+            before, pressed = len(terminal.written), time.monotonic()
+            terminal.press(key)
+            terminal.until(lambda before=before: len(terminal.written) > before, "output")  # type: ignore[misc]
+            terminal.wait_until_quiet(0.25)
+            letters.append(terminal.written[before][0] - pressed)
+            lists.append(terminal.written[-1][0] - pressed)
+        return median(letters), median(lists)
 
 
 async def _to_state(server: RemoteServer, frames: int) -> float:

@@ -20,13 +20,19 @@ DOWN, UP = "\x1b[B", "\x1b[A"
 
 
 def dashboard(
-    url: str, home: Path, *, previews: bool = False, steps: int = 20, graph: Mapping[str, Any] | None = None
+    url: str,
+    home: Path,
+    *,
+    previews: bool = False,
+    steps: int = 20,
+    graph: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Terminal:
     """Return the dashboard of a server, its form set to a number of steps, or with the fields of another graph."""
     file = home / ("graph.json" if graph else f"{steps}-steps.json")
     file.write_text(json.dumps(graph or apply_values(txt2img(), {Field.STEPS: steps})))
     command = [sys.executable, "-m", "comfytui", url, "--workflow", str(file), "--output", str(home)]
-    return Terminal(command if previews else [*command, "--no-previews"], home)
+    return Terminal(command if previews else [*command, "--no-previews"], home, environment)
 
 
 def bare(home: Path, *what: str) -> Terminal:

@@ -1,11 +1,11 @@
 """What can be completed at the cursor in a prompt: an embedding, a LoRA, a wildcard or a tag."""
 
 import re
+from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
 from enum import Enum
 from heapq import nsmallest
-from itertools import islice
 from typing import Final, NamedTuple
 
 from comfytui.workflow.prompt_text.tag_list import Tag, spoken
@@ -97,18 +97,25 @@ def _rank(folded: str, typed: str) -> int:
 class TagIndex:
     """Tags of which the most frequent are found that begin with what is typed, also under another name.
 
+    It keeps texts and numbers only: as many other objects would be searched for garbage, which takes longer
+    than a key may.
+
     Args:
         tags: The tags.
     """
 
     def __init__(self, tags: Sequence[Tag]) -> None:
-        self._tags = tags
-        forms = [(_folded(form), index) for index, tag in enumerate(tags) for form in (tag.name, *tag.aliases)]
+        ordered = sorted(tags, key=lambda tag: -tag.uses)
+        self._names = [tag.name for tag in ordered]
+        self._uses = array("Q", (tag.uses for tag in ordered))
+        self._aliases = [",".join(tag.aliases) for tag in ordered]
+        forms = [(_folded(form), index) for index, tag in enumerate(ordered) for form in (tag.name, *tag.aliases)]
         forms.sort()
         self._forms = [form for form, _ in forms]
-        self._indices = [index for _, index in forms]
+        self._indices = array("L", (index for _, index in forms))
+        """The tag of each form; those of frequent tags are the lowest."""
         self._text = "\n".join(self._forms)
-        self._starts: list[int] = []
+        self._starts = array("Q")
         position = 0
         for form in self._forms:
             self._starts.append(position)
@@ -121,18 +128,13 @@ class TagIndex:
             return []
         first = bisect_left(self._forms, typed)
         last = bisect_left(self._forms, f"{typed}\U0010ffff")
-        found = self._best(range(first, last))
+        found = nsmallest(MAX_FOUND, set(self._indices[first:last]))
         if len(found) < MAX_FOUND:
-            inside = self._best(islice(self._containing(typed), 5_000))
+            inside = nsmallest(MAX_FOUND, {self._indices[place] for place in self._containing(typed)})
             found += [index for index in inside if index not in set(found)]
-        return [self._entry(self._tags[index], typed) for index in found[:MAX_FOUND]]
+        return [self._entry(index, typed) for index in found[:MAX_FOUND]]
 
-    def _best(self, places: "Sequence[int] | range | islice[int]") -> list[int]:
-        tags = self._tags
-        found = {self._indices[place] for place in places}
-        return nsmallest(MAX_FOUND, found, key=lambda index: (-tags[index].uses, index))
-
-    def _containing(self, typed: str) -> "list[int] | islice[int]":
+    def _containing(self, typed: str) -> list[int]:
         """Return the places of forms that have the typed text inside."""
         places: list[int] = []
         at = self._text.find(typed)
@@ -142,10 +144,11 @@ class TagIndex:
             at = self._text.find(typed, self._starts[place] + len(self._forms[place]))
         return places
 
-    def _entry(self, tag: Tag, typed: str) -> Entry:
-        alias = "" if typed in _folded(tag.name) else next((each for each in tag.aliases if typed in _folded(each)), "")
-        count = f"{tag.uses:,}" if tag.uses else ""
-        return Entry(spoken(tag.name), f"{spoken(tag.name, escape=True)}, ", f"{alias and f'{alias} → '}{count}")
+    def _entry(self, index: int, typed: str) -> Entry:
+        name, uses, aliases = self._names[index], self._uses[index], self._aliases[index].split(",")
+        alias = "" if typed in _folded(name) else next((each for each in aliases if typed in _folded(each)), "")
+        count = f"{uses:,}" if uses else ""
+        return Entry(spoken(name), f"{spoken(name, escape=True)}, ", f"{alias and f'{alias} → '}{count}")
 
 
 def _folded(text: str) -> str:
