@@ -26,7 +26,6 @@ from comfytui.workflow.fields import Field, FieldKey, FieldValue
 from comfytui.workflow.graph import Workflow, read_values
 from comfytui.workflow.input_specs import InputSpec, parse_input, seed_range
 from comfytui.workflow.prompt_text.encoders import reads_weights
-from comfytui.workflow.prompt_text.rendering import text_keys
 from comfytui.workflow.seeds import SeedMode, seeds_for
 
 
@@ -136,6 +135,9 @@ class PromptForm(VerticalScroll, can_focus=False):
 
     def read(self) -> BatchValues | None:
         """Check the form and return its content, or None if something is wrong."""
+        # Imported late: the first paint does not need it.
+        from comfytui.workflow.prompt_text.rendering import text_keys
+
         listed = self.inputs.read()
         if not self._checks.check_all(self._seed_mode) or listed is None:
             return None
