@@ -52,20 +52,19 @@ class InputActions:
     async def _upload(self, panel: InputPanel, item: Item, path: Path) -> None:
         name, upload = sanitize(path.name, MAX_NAME), Upload(path)
         future = self._context.service.call(upload.run)
-        panel.show_upload(item, f"Uploading {name}", upload.cancel)
+        panel.uploads.show(item, f"Uploading {name}", upload.cancel)
         try:
             waiting = asyncio.wrap_future(future)
             while not (await asyncio.wait({waiting}, timeout=PROGRESS_INTERVAL))[0]:
-                panel.show_upload(item, upload.progress + f"Uploading {name}", upload.cancel)
+                panel.uploads.show(item, upload.progress + f"Uploading {name}", upload.cancel)
             if waiting.cancelled():
-                panel.end_upload(item, f"The upload of {name} was cancelled.")
+                panel.uploads.end(item, f"The upload of {name} was cancelled.")
                 return
             file = waiting.result()
         except (ComfyError, OSError) as error:
-            panel.end_upload(item, f"{name} could not be uploaded: {error}")
+            panel.uploads.end(item, f"{name} could not be uploaded: {error}")
         else:
-            panel.end_upload(item)
-            panel.take_upload(item, file.value)
+            panel.uploads.take(item, file.value)
 
 
 class Upload:

@@ -73,7 +73,7 @@ class PromptForm(VerticalScroll, can_focus=False):
         """Compose a row for each input that the graph has, or only the note if there is no graph yet."""
         if not self.workflow.graph:
             yield WaitingNote(id="note")
-            panel = self._input_panel()
+            panel, _ = self._input_panel()
             panel.display = False
             yield panel
             return
@@ -98,11 +98,14 @@ class PromptForm(VerticalScroll, can_focus=False):
         yield rows.images_row(draft.get(rows.IMAGES_ID, "4" if seeds else "1"))
         yield Paragraph(id="note")
         yield GenerateButton("Generate  F5", id="generate", variant="primary", compact=True)
-        yield self._input_panel()
+        yield from self._input_panel()
 
-    def _input_panel(self) -> InputPanel:
+    def _input_panel(self) -> tuple[InputPanel, Paragraph]:
+        """Return the list of inputs, and the line of help that stays below it."""
         inputs = WorkflowInputs(self.workflow)
-        return InputPanel(inputs, inputs.values_of(self._draft))
+        help_line = Paragraph(id="input-help", classes="help")
+        help_line.display = False
+        return InputPanel(inputs, inputs.values_of(self._draft), help_line), help_line
 
     @property
     def inputs(self) -> InputPanel:

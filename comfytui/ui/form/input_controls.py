@@ -1,11 +1,17 @@
 """The text inputs of the list of inputs: the editor of one value, and the filter."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual.binding import Binding, BindingType
 from textual.events import Blur
+from textual.geometry import Region
 from textual.message import Message
 from textual.widgets import Input
+
+from comfytui.ui.form.input_rows import Item
+
+MIN_EDITOR: Final = 8
+"""Cells of the narrowest editor."""
 
 
 class ValueEditor(Input):
@@ -25,6 +31,37 @@ class ValueEditor(Input):
             super().__init__()
             self.taken = taken
             self.lines = lines
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002
+        super().__init__(compact=True, id=id, select_on_focus=False)
+        self.cursor_blink = self.display = False
+        self._item: Item | None = None
+        """What is edited."""
+
+    def open(self, item: Item, text: str, place: Region, width: int) -> None:
+        """Edit a value in its place.
+
+        Args:
+            item: The input.
+            text: The text to begin with.
+            place: Where the value is in the container.
+            width: The width of the container.
+        """
+        self._item = item
+        cells = max(MIN_EDITOR, place.width)
+        self.styles.offset = (max(0, min(place.x, width - cells)), place.y)
+        self.styles.width = cells
+        self.value = text
+        self.cursor_position = len(text)
+        self.display = True
+        # At once, since the next key is for the editor.
+        self.screen.set_focus(self, scroll_visible=False)
+
+    def close(self) -> Item | None:
+        """End the editing, and return what was edited; None if nothing is."""
+        self.display = False
+        item, self._item = self._item, None
+        return item
 
     def action_close(self, taken: bool, lines: int = 0) -> None:
         """End the editing."""

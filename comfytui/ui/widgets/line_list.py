@@ -77,7 +77,7 @@ class LineList(ScrollView, can_focus=True):
 
     def visible_lines(self) -> list[tuple[object, bool]]:
         """Return the content of the lines in view, each with whether the cursor is on it."""
-        top = self.scroll_offset.y
+        top = self.view_top
         visible = range(top, min(top + self.view_height, self.line_count))
         return [(self.line_content(index), index == self._cursor) for index in visible]
 
@@ -103,7 +103,12 @@ class LineList(ScrollView, can_focus=True):
             return
         for y in range(max(len(before), len(after))):
             if before[y : y + 1] != after[y : y + 1]:
-                self.refresh(Region(0, y, self.size.width, 1))
+                self.refresh(Region(0, self.view_top - self.scroll_offset.y + y, self.size.width, 1))
+
+    @property
+    def view_top(self) -> int:
+        """The first line in view."""
+        return self.scroll_offset.y
 
     @property
     def view_height(self) -> int:
