@@ -136,9 +136,12 @@ class Choice(Select[str]):
 
     def _take_several(self, names: list[str] | None) -> None:
         if names:
-            value = SEVERAL_SEPARATOR.join(names)
-            self.set_options(select_options(_split(self._names, value)[0]))
-            self.value = value
+            self.put(SEVERAL_SEPARATOR.join(names))
+
+    def put(self, value: str) -> None:
+        """Choose an option, which need not be one of the names."""
+        self.set_options(select_options(_split(self._names, value)[0]))
+        self.value = value
 
     def _open_picker(self, query: str = "") -> None:
         # Imported late: the first paint does not need it.

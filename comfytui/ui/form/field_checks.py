@@ -1,13 +1,13 @@
 """Checks of the prompt form's fields against what the server takes, shown as messages below them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from textual.widget import Widget
 from textual.widgets import Input, Select
 
 from comfytui.ui.form.field_messages import FieldMessages
 from comfytui.ui.form.rows import CHOICE_FIELDS, IMAGES_ID, is_shown
-from comfytui.workflow.axes import comma_hint, parse_axis
+from comfytui.workflow.axes import Axes, comma_hint, parse_axis
 from comfytui.workflow.batch_values import IMAGES_SPEC, repetition_warning, total_error
 from comfytui.workflow.fields import Field, FieldKey, FieldValue, field_of
 from comfytui.workflow.graph import Workflow, seed_labels
@@ -24,14 +24,16 @@ class FieldChecks:
     Args:
         form: The widget with the controls, each of which has its field's key as id.
         workflow: The workflow whose inputs the form has.
+        listed_axes: Returns the values of the inputs without a control that have several.
     """
 
-    def __init__(self, form: Widget, workflow: Workflow) -> None:
+    def __init__(self, form: Widget, workflow: Workflow, listed_axes: Callable[[], Axes] = dict) -> None:
         self.specs: dict[FieldKey, InputSpec] = {key: fallback_spec(key) for key in workflow.fields if is_shown(key)}
         """What each field takes: a fallback until the server's own spec is known."""
         self.seed_labels = seed_labels(workflow)
         """The label of the node that each seed belongs to."""
         self._form = form
+        self._listed_axes = listed_axes
         self._messages = FieldMessages(form)
         self._refusals: dict[str, str] = {}
 
@@ -68,13 +70,13 @@ class FieldChecks:
         return [str(each) for each in self._values(field, choice)] or [choice]
 
     def axes(self) -> dict[FieldKey, tuple[FieldValue, ...]]:
-        """Return the values of the fields that have several; what is wrong has none."""
-        found = {}
+        """Return the values of the inputs that have several; what is wrong has none."""
+        found: dict[FieldKey, tuple[FieldValue, ...]] = {}
         for key in self.specs:
             control = self._form.query_one(f"#{key}")
             if isinstance(control, Input | Select) and len(values := self._values(key, str(control.value))) > 1:
                 found[key] = values
-        return found
+        return {**found, **self._listed_axes()}
 
     def _values(self, key: FieldKey, text: str) -> tuple[FieldValue, ...]:
         try:

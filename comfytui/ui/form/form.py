@@ -3,15 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import SystemRandom
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, Input, Select, TextArea
 
 from comfytui.ui.form import rows
+from comfytui.ui.form.changes import Changes
 from comfytui.ui.form.controls import Choice, GenerateButton
 from comfytui.ui.form.field_checks import FIELD_INPUTS, FieldChecks
 from comfytui.ui.form.input_panel import InputPanel
@@ -20,7 +23,7 @@ from comfytui.ui.form.values import WAITING_FOR_CHOICES, fields_awaiting_choices
 from comfytui.ui.form.waiting_note import WaitingNote
 from comfytui.ui.form.workflow_inputs import WorkflowInputs
 from comfytui.ui.widgets.text import Line, Paragraph
-from comfytui.workflow.axes import parse_axis, product_text
+from comfytui.workflow.axes import Axes, parse_axis, product_text
 from comfytui.workflow.batch_values import IMAGES_SPEC, BatchValues
 from comfytui.workflow.fields import Field, FieldKey, FieldValue
 from comfytui.workflow.graph import Workflow, read_values
@@ -40,6 +43,7 @@ class PromptForm(VerticalScroll, can_focus=False):
     """
 
     BINDING_GROUP_TITLE = "Prompt form"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+r", "put_back", "Put back", show=False, id="form.put-back")]
 
     @dataclass
     class Submitted(Message):
@@ -61,13 +65,15 @@ class PromptForm(VerticalScroll, can_focus=False):
         self.workflow = workflow
         self._draft = draft
         self._is_stored = is_stored
-        self._checks = FieldChecks(self, workflow)
+        self._checks = FieldChecks(self, workflow, self._listed_axes)
+        self._changes = Changes(self, workflow, self._checks)
         self._awaits_choices = False
 
     def on_mount(self) -> None:
         """Draw edges of the fields where the terminal may not show their background."""
         few_colours = self.app.console.color_system in {None, "standard"}
         self.set_class(few_colours or getattr(self.app, "ascii", False), "-edged")
+        self._changes.mark(self._seed_mode)
 
     def compose(self) -> ComposeResult:
         """Compose a row for each input that the graph has, or only the note if there is no graph yet."""
@@ -107,6 +113,9 @@ class PromptForm(VerticalScroll, can_focus=False):
         help_line.display = False
         return InputPanel(inputs, inputs.values_of(self._draft), help_line), help_line
 
+    def _listed_axes(self) -> Axes:
+        return self.inputs.axes()
+
     @property
     def inputs(self) -> InputPanel:
         """The list of the inputs that have no control of their own."""
@@ -120,6 +129,7 @@ class PromptForm(VerticalScroll, can_focus=False):
             self._set_options(field, self._checks.specs[field])
         self._checks.check_all(self._seed_mode)
         self._show_total()
+        self._changes.mark(self._seed_mode)
 
     def _set_options(self, field: Field, spec: InputSpec) -> None:
         if not spec.options:
@@ -189,6 +199,7 @@ class PromptForm(VerticalScroll, can_focus=False):
             seed = seed_range(self._checks.specs[key]).advance(seeds[-1][key]) if mode is SeedMode.INCREMENT else first
             with self.prevent(Input.Changed):
                 self.query_one(f"#{key}", Input).value = str(seed)
+        self._changes.mark(self._seed_mode)
 
     def focus_first(self) -> None:
         """Focus the first field that is wrong, or else the first one."""
@@ -259,6 +270,18 @@ class PromptForm(VerticalScroll, can_focus=False):
         if str(button.label) != label:
             button.label = label
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to put a value back where it differs, so that the key does something else elsewhere."""
+        return action != "put_back" or self._changes.differs(self.screen.focused)
+
+    def action_put_back(self) -> None:
+        """Put the value of the control with the focus back to the file's."""
+        self._changes.put_back(self.screen.focused)
+
+    def _follow_edit(self) -> None:
+        self._changes.mark(self._seed_mode)
+        self.post_message(self.Edited())
+
     @on(Button.Pressed, "#generate")
     def _submit_by_button(self) -> None:
         self.submit()
@@ -266,12 +289,13 @@ class PromptForm(VerticalScroll, can_focus=False):
     @on(InputPanel.Edited)
     def _on_input_edited(self, event: InputPanel.Edited) -> None:
         event.stop()
+        self._show_total()
         self.post_message(self.Edited())
 
     @on(Input.Changed)
     def _check_edited_input(self, event: Input.Changed) -> None:
         event.stop()
-        self.post_message(self.Edited())
+        self._follow_edit()
         self._checks.clear_refusal(event.input.id or "")
         self._checks.check_input(event.input, self._seed_mode)
         self._show_total()
@@ -289,7 +313,7 @@ class PromptForm(VerticalScroll, can_focus=False):
     @on(Select.Changed)
     def _check_changed_choice(self, event: Select.Changed) -> None:
         event.stop()
-        self.post_message(self.Edited())
+        self._follow_edit()
         self._checks.clear_refusal(event.select.id or "")
         if event.select.id in self._checks.specs:
             self._checks.check_choice(Field(event.select.id))
@@ -300,5 +324,5 @@ class PromptForm(VerticalScroll, can_focus=False):
     @on(TextArea.Changed)
     def _clear_message(self, event: TextArea.Changed) -> None:
         event.stop()
-        self.post_message(self.Edited())
+        self._follow_edit()
         self._checks.clear_message(event.text_area.id or "")

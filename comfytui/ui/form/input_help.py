@@ -18,6 +18,7 @@ def help_text(item: Item, values: InputValues) -> str:
     parts = [
         f"Was {sanitize(text_of(item.value), MAX_FILE_VALUE) or 'empty'} (ctrl+r)" if values.is_changed(item) else ""
     ]
+    parts += [f"{len(several)} values: an image of each" if (several := values.several(item)) else ""]
     parts += [_sentence(item.spec.tooltip or item.label), _accepted(item.spec)]
     return " ".join(f"{part}." for part in parts if part)
 

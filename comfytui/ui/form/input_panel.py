@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.widgets import Input
 
 from comfytui.sanitize import sanitize
+from comfytui.ui.form.controls import SEVERAL_KEY
 from comfytui.ui.form.input_controls import InputFilter, ValueEditor
 from comfytui.ui.form.input_help import help_text
 from comfytui.ui.form.input_list import InputList
@@ -22,10 +23,10 @@ from comfytui.ui.form.input_sections import InputSections
 from comfytui.ui.form.input_uploads import InputUploads
 from comfytui.ui.form.input_values import InputValues
 from comfytui.ui.form.local_files import local_file
-from comfytui.ui.form.value_dialogs import edit_text, pick_value
+from comfytui.ui.form.value_dialogs import edit_text, pick_several, pick_value
 from comfytui.ui.form.workflow_inputs import WorkflowInputs
 from comfytui.ui.widgets.text import Paragraph
-from comfytui.workflow.field_keys import is_node_key
+from comfytui.workflow.axes import Axes
 from comfytui.workflow.fields import FieldKey, FieldValue
 from comfytui.workflow.input_specs import InputSpec
 
@@ -110,12 +111,17 @@ class InputPanel(Vertical):
         """Return all inputs; those of the nodes only if they were read or a value of one was typed."""
         return [*self._sections.items(self.values.texts)]
 
+    def axes(self) -> Axes:
+        """Return the values of the inputs that have several; what is wrong has none."""
+        return self.values.axes(self.items()) if self.values.texts else {}
+
     def read(self) -> dict[FieldKey, FieldValue] | None:
         """Return the values that differ from the workflow's, or None if one is wrong, which is highlighted."""
         self._close_editor(taken=True)
-        items = list(self.items())
+        items = self.items()
+        self._ask_for_definitions()
         for item in items:
-            if self.values.is_changed(item) and self.values.error(item):
+            if self.values.fault(item):
                 self._reveal(item)
                 return None
         return self.values.values(items)
@@ -216,6 +222,8 @@ class InputPanel(Vertical):
         text, take = self.values.text(item), partial(self._take, item)
         if item.spec.kind == "file" and local_file(typed):
             self._take(item, typed)
+        elif item.spec.kind == "choice" and typed == SEVERAL_KEY and item.spec.options:
+            pick_several(self.app, item, text, take)
         elif item.spec.kind in {"choice", "file"}:
             pick_value(self.app, item, text, typed, take)
         elif item.spec.multiline:

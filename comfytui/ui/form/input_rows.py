@@ -1,7 +1,7 @@
 """The inputs of a workflow as lines: those that matter, then every input of every node in groups that are closed."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final, TypeAlias
 
@@ -25,6 +25,10 @@ class Item:
     spec: InputSpec
     value: FieldValue
     """The value in the workflow's file."""
+    is_used: bool = True
+    """Whether an output of the workflow depends on it: the server does not check other values."""
+    switch: "Item | None" = None
+    """The switch without which the server does not get it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,12 @@ def field_rows(
         if key in done:
             continue
         together = _lora_keys(key) if field_of(key) in LORA_FIELDS else (key,)
-        members = tuple(items[each] for each in together if each in items)
+        switch = items.get(together[0])
+        members = tuple(
+            replace(items[each], switch=switch) if field_of(each) is Field.LORA else items[each]
+            for each in together
+            if each in items
+        )
         done.update(together)
         label = Field.LORA.label if len(members) > 1 else item.label
         rows.append(Row(label, members, words=" ".join(each.label for each in members).lower()))
@@ -103,19 +112,20 @@ def _field_label(key: FieldKey, labels: Mapping[FieldKey, str]) -> str:
     return f"{name} {index_of(key) + 1} · {labels[key]}" if key in labels else name
 
 
-def node_sections(groups: Sequence[NodeGroup], shown: Iterable[object]) -> Iterator[Section]:
+def node_sections(groups: Sequence[NodeGroup], shown: Iterable[object], used: Container[str]) -> Iterator[Section]:
     """Yield the sections of all nodes; the one of promoted inputs, if there is one, is no node.
 
     Args:
         groups: The inputs by node, see `node_inputs.node_inputs`.
         shown: The slots that have a row already.
+        used: The nodes that an output of the workflow depends on.
     """
     left_out = set(shown)
     for group in groups:
         is_node = bool(group.node_id)
         title = f"{group.title} #{group.node_id}" if is_node else group.title
         rows = [
-            _node_row(each, f"{title} {group.class_type}", is_node)
+            _node_row(each, f"{title} {group.class_type}", is_node, each.slot.node_id in used)
             for each in group.inputs
             if each.slot not in left_out
         ]
@@ -123,8 +133,8 @@ def node_sections(groups: Sequence[NodeGroup], shown: Iterable[object]) -> Itera
             yield Section(group.node_id or "promoted", title, tuple(rows), is_node)
 
 
-def _node_row(each: NodeInput, title: str, is_node: bool) -> Row:
-    item = Item(each.key, each.label, each.spec, each.value)
+def _node_row(each: NodeInput, title: str, is_node: bool, is_used: bool) -> Row:
+    item = Item(each.key, each.label, each.spec, each.value, is_used)
     return Row(each.label, (item,), 2 if is_node else 1, f"{title} {each.label} {each.slot.input_name}".lower())
 
 

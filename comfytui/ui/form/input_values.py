@@ -2,11 +2,17 @@
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from typing import Final
 
+from comfytui.sanitize import sanitize
 from comfytui.ui.form.input_rows import Item
+from comfytui.workflow.axes import Axes, parse_axis
 from comfytui.workflow.fields import FieldKey, FieldValue
 from comfytui.workflow.input_specs import InputSpec, parse_input, unknown_choice_error
 from comfytui.workflow.nodes import is_number
+
+MAX_CHOICE: Final = 80
+"""Characters of a choice in a message."""
 
 
 class InputValues:
@@ -73,22 +79,53 @@ class InputValues:
         """Return what is wrong with a value, or an empty text."""
         if refusal := self._refusals.get(item.key):
             return refusal
-        if item.key not in self._texts:
-            return unknown_choice_error(text_of(item.value), item.spec, item.label)
-        try:
-            parse_input(self._texts[item.key], item.spec, item.label)
-        except ValueError as error:
-            return str(error)
-        return ""
+        return self.fault(item)
+
+    def fault(self, item: Item) -> str:
+        """Return what keeps a value from being sent, or an empty text.
+
+        A value of the file is wrong only if the server surely lacks the choice, and is asked for it.
+        """
+        if item.key in self._texts:
+            try:
+                self._parse(item)
+            except ValueError as error:
+                return str(error)
+            return ""
+        is_off = item.switch is not None and self.text(item.switch) == "false"
+        if is_off or not item.is_used:
+            return ""
+        return unknown_choice_error(sanitize(text_of(item.value), MAX_CHOICE), item.spec, item.label)
+
+    def _parse(self, item: Item) -> tuple[FieldValue, ...]:
+        """Return a value that differs, or several.
+
+        Raises:
+            ValueError: It is wrong.
+        """
+        return parse_axis(self._texts[item.key], item.spec, item.label)
 
     def values(self, items: Iterable[Item]) -> dict[FieldKey, FieldValue]:
-        """Return the values that differ.
+        """Return the values that differ; of several for one input, the first.
 
         Raises:
             ValueError: One of them is wrong.
         """
         changed = (item for item in items if item.key in self._texts)
-        return {item.key: parse_input(self._texts[item.key], item.spec, item.label) for item in changed}
+        return {item.key: self._parse(item)[0] for item in changed}
+
+    def axes(self, items: Iterable[Item]) -> Axes:
+        """Return the values of the inputs that have several; what is wrong has none."""
+        found = {item.key: self.several(item) for item in items if item.key in self._texts}
+        return {key: values for key, values in found.items() if values}
+
+    def several(self, item: Item) -> tuple[FieldValue, ...]:
+        """Return the values of an input that has several, else nothing."""
+        try:
+            values = self._parse(item) if item.key in self._texts else ()
+        except ValueError:
+            return ()
+        return values if len(values) > 1 else ()
 
 
 def text_of(value: FieldValue) -> str:
@@ -101,10 +138,10 @@ def text_of(value: FieldValue) -> str:
 def _is_same(text: str, item: Item) -> bool:
     """Return whether a text stands for the workflow's value."""
     try:
-        value = parse_input(text, item.spec, item.label)
+        value, *more = parse_axis(text, item.spec, item.label)
     except ValueError:
         return False
-    return value == item.value and isinstance(value, bool) == isinstance(item.value, bool)
+    return not more and value == item.value and isinstance(value, bool) == isinstance(item.value, bool)
 
 
 def stepped(text: str, spec: InputSpec, steps: int) -> str | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from textual.app import App
 
-from comfytui.ui.form.controls import name_group
+from comfytui.ui.form.controls import SEVERAL_SEPARATOR, name_group
 from comfytui.ui.form.input_rows import Item
 from comfytui.ui.widgets.entry_search import Entry
 
@@ -42,6 +42,20 @@ def pick_value(app: App[Any], item: Item, text: str, query: str, take: Take) -> 
         empty="Type a name." if is_free else "The server offers nothing to choose from.",
     )
     app.push_screen(screen, take_entry)
+
+
+def pick_several(app: App[Any], item: Item, text: str, take: Take) -> None:
+    """Let the user mark several of an input's choices: the batch has an image of each."""
+    from comfytui.ui.screens.several import SeveralScreen
+
+    names = item.spec.options or ()
+    marked = [text] if text in names else text.split(SEVERAL_SEPARATOR)
+
+    def take_names(result: list[str] | None) -> None:
+        if result:
+            take(SEVERAL_SEPARATOR.join(result))
+
+    app.push_screen(SeveralScreen(item.label, names, marked), take_names)
 
 
 def edit_text(app: App[Any], item: Item, text: str, take: Take) -> None:

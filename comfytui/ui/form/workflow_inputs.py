@@ -12,6 +12,7 @@ from comfytui.workflow.graph import Workflow
 from comfytui.workflow.input_specs import InputSpec, fallback_spec
 from comfytui.workflow.node_inputs import NO_DEFINITIONS, node_inputs, title_of
 from comfytui.workflow.nodes import nodes_of
+from comfytui.workflow.used_nodes import used_nodes
 
 
 class WorkflowInputs:
@@ -44,7 +45,8 @@ class WorkflowInputs:
         """Return the rows of all nodes, without the inputs that are fields; those that are promoted come first."""
         workflow = self._workflow
         shown = (slot for slots in workflow.fields.values() for slot in slots)
-        return tuple(node_sections(node_inputs(workflow.graph, self.definitions, workflow.promoted), shown))
+        groups = node_inputs(workflow.graph, self.definitions, workflow.promoted)
+        return tuple(node_sections(groups, shown, used_nodes(workflow.graph, self.definitions)))
 
     def values_of(self, draft: Mapping[str, str]) -> InputValues:
         """Return the values of a draft."""

@@ -18,6 +18,7 @@ from comfytui.ui.form.input_list import InputList
 from comfytui.ui.form.input_rows import Heading, Row
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.graph import Workflow, apply_values, workflow_of
+from comfytui.workflow.input_specs import InputSpec
 from comfytui.workflow.nodes import Slot
 from tests.fake_backend import FakeBackend
 from tests.ui.screen import Screen, screen
@@ -191,6 +192,54 @@ async def test_lora_stands_in_one_line_and_is_switched_off() -> None:
         await it.shows("[ ] detail")
         await it.press("escape")
         assert filled_in(it)["3"]["inputs"]["model"] == ["4", 0]
+
+
+async def test_several_values_multiply_the_images() -> None:
+    server = FakeBackend()
+    async with screen(server, workflow=OTHER) as it:
+        await it.shows("dreamshaper_8")
+        await to_item(it, "20.size")
+        await it.press(*"1..3", "enter")
+        await it.shows("Generate 12 (4 × 3)")
+        await it.shows("3 values: an")
+        await to_item(it, "denoise")
+        await it.press(*"0.5,", "space", *"0.7", "enter")
+        await it.shows("Generate 24 (4 × 3 × 2)")
+        await it.generate(images="1")
+        await it.until(lambda: len(server.submitted) == 6, "a prompt for each cell")
+        made = [(graph["20"]["inputs"]["size"], graph["3"]["inputs"]["denoise"]) for graph in graphs(server)]
+        assert made == [(size, denoise) for size in (1, 2, 3) for denoise in (0.5, 0.7)]
+
+
+def graphs(server: FakeBackend) -> list[Any]:
+    return [each["prompt"] for each in server.submitted]
+
+
+async def test_several_choices_are_marked_in_a_list() -> None:
+    server = FakeBackend()
+    workflow = with_nodes(**{"20": node("KSamplerSelect", sampler_name="euler")})
+    async with screen(server, workflow=workflow) as it:
+        await it.shows("dreamshaper_8")
+        await to_item(it, "20.sampler_name")
+        await it.until(lambda: "to choose from" in it.text, "the choices")
+        await it.press(",")
+        await it.shows("Several of sampler_name")
+        await it.press("down", "space", "enter")
+        await it.shows("Generate 8 (4 × 2)")
+
+
+async def test_choice_that_the_server_lacks_blocks_unless_it_is_switched_off() -> None:
+    server = FakeBackend()
+    async with screen(server, workflow=with_lora()) as it:
+        await it.shows("dreamshaper_8")
+        it.app.screen.query_one(PromptForm).update_specs({"lora": InputSpec("choice", options=("other.safetensors",))})
+        await it.generate(images="1")
+        await it.shows("not on the server")
+        assert inputs(it).has_focus
+        assert server.submitted == []
+        await it.press("space", "f5")
+        await it.until(lambda: server.submitted, "the prompt")
+        assert graphs(server)[0]["3"]["inputs"]["model"] == ["4", 0]
 
 
 async def test_choice_of_a_node_is_taken_from_a_picker() -> None:
