@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from comfytui.comfy.errors import ComfyError
@@ -10,7 +11,8 @@ from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.dashboard.open_workflows import OpenWorkflow
 from comfytui.ui.dashboard.pages import PageSwitcher
 from comfytui.ui.dashboard.workflow_actions import WorkflowActions
-from comfytui.ui.dashboard.workflow_sources import Source, Target
+from comfytui.ui.dashboard.workflow_sources import Browse, Source, Target
+from comfytui.ui.folders import is_folder
 from comfytui.ui.screens.picker import PickerScreen
 from comfytui.ui.typed_path import typed_path
 from comfytui.ui.widgets.entry_search import Entry, EntryGroup
@@ -19,6 +21,7 @@ from comfytui.workflow.errors import WorkflowError
 
 TITLE = "Open a workflow: choose one, or type the path of a file"
 EMPTY = "Nothing is here. Type the path of a file, or press tab for another list."
+BROWSE_TITLE = "Open a workflow"
 LOADING = "Reading the list…"
 
 
@@ -35,7 +38,7 @@ class WorkflowPicker:
         context, workflows = self._context, self._workflows
         groups = [
             sources.open_group([*workflows.open], workflows.open.shown),
-            EntryGroup[Target](sources.RECENT, note=LOADING, loading=True),
+            sources.files_group((), loading=True),
             EntryGroup[Target](sources.SAVED, note=LOADING, loading=True),
             EntryGroup[Target](sources.TEMPLATES, note=LOADING, loading=True),
             sources.jobs_group(context, [*context.state.batches.values()]),
@@ -61,7 +64,7 @@ class WorkflowPicker:
 
     async def _add_recent(self, shown: FilterList) -> None:
         paths = await asyncio.to_thread(self._context.options.recent.read)
-        _set_group(shown, sources.recent_group(paths))
+        _set_group(shown, sources.files_group(paths))
 
     async def _add(
         self, shown: FilterList, name: str, read: Callable[[DashboardContext], Awaitable[EntryGroup[Target]]]
@@ -77,15 +80,29 @@ class WorkflowPicker:
             self._pages.show_form()
             await self._workflows.show(target)
             return
+        if (source := await self._file_of(target)) is None:
+            return
         try:
-            workflow = await target.read()
+            workflow = await source.read()
         except (WorkflowError, ComfyError) as error:
             self._context.notify(str(error), "error")
             return
         self._pages.show_form()
         await self._workflows.open_workflow(workflow)
-        if target.path:
-            await asyncio.to_thread(self._context.options.recent.add, target.path)
+        if source.path:
+            await asyncio.to_thread(self._context.options.recent.add, source.path)
+
+    async def _file_of(self, target: Source | Browse) -> Source | None:
+        """Return a source; where it is a folder, ask for a file in it, and return None if the user takes none."""
+        if isinstance(target, Source):
+            if not target.path or not await asyncio.to_thread(is_folder, Path(target.path)):
+                return target
+            target = Browse(Path(target.path))
+        # Imported late: most workflows are opened without it.
+        from comfytui.ui.screens.browse import BrowseScreen
+
+        entry = await self._context.screen.app.push_screen_wait(BrowseScreen(BROWSE_TITLE, target.folder))
+        return None if entry is None else sources.file_source(entry.value)
 
 
 def _set_group(shown: FilterList, group: EntryGroup[Target]) -> None:

@@ -12,13 +12,15 @@ from comfytui.sanitize import sanitize
 from comfytui.session.model import Batch
 from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.dashboard.open_workflows import OpenWorkflow
+from comfytui.ui.folders import current_folder
 from comfytui.ui.widgets.entry_search import Entry, EntryGroup
 from comfytui.workflow.documents import WorkflowDocument, document_from_json, load_document
 from comfytui.workflow.errors import WorkflowError
 from comfytui.workflow.graph import Workflow
 from comfytui.workflow.unconverted import workflow_to_open
 
-OPEN, RECENT, SAVED, TEMPLATES, JOBS = "Open", "Recent", "Saved", "Templates", "Jobs"
+OPEN, FILES, SAVED, TEMPLATES, JOBS = "Open", "Files", "Saved", "Templates", "Jobs"
+BROWSE = "Browse the folders…"
 MAX_JOBS: Final = 200
 """Batches whose workflows are listed."""
 MAX_NAME: Final = 60
@@ -37,7 +39,15 @@ class Source:
     """That of a file."""
 
 
-Target: TypeAlias = OpenWorkflow | Source
+@dataclass(frozen=True, slots=True)
+class Browse:
+    """Choosing a file in the folders of this machine."""
+
+    folder: Path
+    """The folder to begin with."""
+
+
+Target: TypeAlias = OpenWorkflow | Source | Browse
 """What an entry of the list stands for."""
 
 
@@ -61,10 +71,11 @@ def file_source(path: Path) -> Source:
     return Source(read, sanitize(str(path)), str(path.absolute()))
 
 
-def recent_group(paths: Sequence[str]) -> EntryGroup[Target]:
-    """Return the files that were opened last."""
-    entries = [entry_of(Path(path).name, file_source(Path(path)), str(Path(path).parent)) for path in paths]
-    return EntryGroup(RECENT, entries)
+def files_group(recent: Sequence[str], *, loading: bool = False) -> EntryGroup[Target]:
+    """Return the way to the folders, and the files that were opened last."""
+    browse = entry_of(BROWSE, Browse(Path(recent[0]).parent if recent else current_folder()))
+    entries = [entry_of(Path(path).name, file_source(Path(path)), str(Path(path).parent)) for path in recent]
+    return EntryGroup(FILES, [browse, *entries], loading=loading)
 
 
 def jobs_group(context: DashboardContext, batches: Sequence[Batch]) -> EntryGroup[Target]:

@@ -57,7 +57,11 @@ class PickerScreen(ModalScreen[Entry[Any] | None]):
     @on(FilterList.Chosen)
     def _take(self, event: FilterList.Chosen) -> None:
         event.stop()
-        self.dismiss(event.entry)
+        self.take(event.entry)
+
+    def take(self, entry: Entry[Any]) -> None:
+        """Return an entry."""
+        self.dismiss(entry)
 
     def on_click(self, event: Click) -> None:
         """Close the dialog when its surroundings are clicked."""

@@ -166,6 +166,15 @@ class FilterList(Vertical):
         if group in self._shown_groups():
             self._start_search(position)
 
+    def replace_groups(self, groups: Sequence[EntryGroup[Any]], current: int) -> None:
+        """Show other groups, with nothing typed and the cursor on the entry of this index in all of them together."""
+        self._groups = {group.name: group for group in groups}
+        self._tab = 0
+        with self.prevent(Input.Changed):
+            self.query_one(FilterInput).value = ""
+        self._show_tabs()
+        self._start_search(current)
+
     def _offset_of(self, name: str) -> int:
         """Return the number of entries that are listed before those of a group."""
         groups = takewhile(lambda group: group.name != name, self._shown_groups())

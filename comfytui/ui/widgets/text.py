@@ -86,3 +86,12 @@ def cut(text: str, cells: int) -> str:
     if cell_len(text) <= cells:
         return text
     return f"{set_cell_size(text, cells - 1).rstrip()}…" if cells > 0 else ""
+
+
+def cut_left(text: str, cells: int) -> str:
+    """Return a text of at most so many cells; a longer one begins with an ellipsis."""
+    if cell_len(text) <= cells:
+        return text
+    while text and cell_len(text) > cells - 1:
+        text = text[1:]
+    return f"…{text}"

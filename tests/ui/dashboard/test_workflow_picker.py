@@ -10,6 +10,7 @@ from comfytui.comfy.protocol.library import SavedWorkflow, Template
 from comfytui.comfy.protocol.models import Json
 from comfytui.session.model import JobStatus
 from comfytui.ui.recent_files import RecentFiles
+from comfytui.ui.screens.browse import BrowseScreen
 from comfytui.ui.screens.picker import PickerScreen
 from comfytui.workflow.builtin import txt2img
 from tests.fake_backend import FakeBackend
@@ -153,3 +154,36 @@ def test_recent_files_are_bounded_and_survive_damage(tmp_path: Path) -> None:
     damaged: Json = [1, "", "/a.json", "/a.json"]
     (tmp_path / "recent.json").write_text(json.dumps(damaged))
     assert recent.read() == ("/a.json",)
+
+
+async def test_files_can_be_browsed_from_the_folder_of_the_last_one(tmp_path: Path) -> None:
+    (tmp_path / "portrait.json").write_text(json.dumps(other_workflow().graph))
+    recent = RecentFiles(tmp_path / "state")
+    recent.add(str(tmp_path / "gone.json"))
+    async with screen(FakeBackend(), recent=recent) as it:
+        await pick(it, "")
+        await it.shows("gone.json")
+        await it.press(*"browse", "enter")
+        await it.shows("portrait.json")
+        await it.press(*"port", "enter")
+        await shows_workflow(it, "portrait")
+        await it.until(lambda: recent.read()[0] == str(tmp_path / "portrait.json"), "the recent file")
+        await pick(it, "browse")
+        await it.press("enter")
+        await it.until(lambda: isinstance(it.app.screen, BrowseScreen), "the folders")
+        await it.press("escape")
+        await it.until(lambda: not isinstance(it.app.screen, PickerScreen), "the dashboard")
+        await it.press("!")
+        assert "!" in text_in(it, "prompt")
+
+
+async def test_the_path_of_a_folder_browses_it(tmp_path: Path) -> None:
+    (tmp_path / "portrait.json").write_text(json.dumps(other_workflow().graph))
+    async with screen(FakeBackend()) as it:
+        await pick(it, "")
+        it.app.screen.query_one("FilterInput").value = str(tmp_path)  # type: ignore[attr-defined]
+        await it.shows("enter takes it")
+        await it.press("enter")
+        await it.shows("portrait.json")
+        await it.press("enter")
+        await shows_workflow(it, "portrait")
