@@ -22,7 +22,7 @@ from comfytui.ui.form.input_rows import Item
 from comfytui.ui.form.input_sections import InputSections
 from comfytui.ui.form.input_uploads import InputUploads
 from comfytui.ui.form.input_values import InputValues
-from comfytui.ui.form.local_files import local_file
+from comfytui.ui.form.local_files import is_local, local_file
 from comfytui.ui.form.value_dialogs import edit_text, pick_several, pick_value
 from comfytui.ui.form.workflow_inputs import WorkflowInputs
 from comfytui.ui.widgets.text import Paragraph
@@ -32,6 +32,8 @@ from comfytui.workflow.input_specs import InputSpec
 
 MAX_HELP: Final = 300
 """Characters of the help line."""
+MAX_PATH: Final = 100
+"""Characters of a path in a message."""
 
 
 class InputPanel(Vertical):
@@ -176,6 +178,8 @@ class InputPanel(Vertical):
     def _show_help(self) -> None:
         item = self.inputs.current_item
         self._help.set_text(sanitize(help_text(item, self.values), MAX_HELP) if item else "")
+        # Longer help leaves less room above it.
+        self.call_after_refresh(self.inputs.reveal)
 
     # The filter
 
@@ -220,7 +224,7 @@ class InputPanel(Vertical):
     def _edit(self, item: Item, typed: str) -> None:
         """Edit a value; `typed` is what was typed or pasted already."""
         text, take = self.values.text(item), partial(self._take, item)
-        if item.spec.kind == "file" and local_file(typed):
+        if item.spec.kind == "file" and len(typed) > 1 and is_local(typed):
             self._take(item, typed)
         elif item.spec.kind == "choice" and typed == SEVERAL_KEY and item.spec.options:
             pick_several(self.app, item, text, take)
@@ -244,6 +248,8 @@ class InputPanel(Vertical):
         """Take the text of a value; a file of this machine has to be uploaded first."""
         if item.spec.kind == "file" and (path := local_file(text)):
             self.post_message(self.FileNamed(self, item, path))
+        elif item.spec.kind == "file" and is_local(text):
+            self.uploads.end(item, f"There is no file {sanitize(text, MAX_PATH)} on this machine.")
         else:
             self.inputs.change(item, text)
 

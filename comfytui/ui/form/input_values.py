@@ -79,7 +79,18 @@ class InputValues:
         """Return what is wrong with a value, or an empty text."""
         if refusal := self._refusals.get(item.key):
             return refusal
-        return self.fault(item)
+        return self.fault(item) or self._missing_file(item)
+
+    def _missing_file(self, item: Item) -> str:
+        """Return that the server did not list a file of the workflow; it may have it all the same."""
+        name, spec = text_of(item.value), item.spec
+        if spec.kind != "file" or not spec.upload or spec.options is None or item.key in self._texts:
+            return ""
+        # The name of a file in another folder has that folder at its end.
+        if not name or name in spec.options or name.endswith("]"):
+            return ""
+        name = sanitize(name, MAX_CHOICE)
+        return f"'{name}' is not among the server's files: enter chooses one of them, or one of this machine to upload."
 
     def fault(self, item: Item) -> str:
         """Return what keeps a value from being sent, or an empty text.

@@ -24,6 +24,11 @@ def local_file(text: str) -> Path | None:
     return next((path for each in _readings(text) if (path := _existing(each))), None)
 
 
+def is_local(text: str) -> bool:
+    """Return whether a text can only be meant as the path of a file of this machine, whether that exists or not."""
+    return text.strip().strip("'\"").startswith(("/", "~", "file:"))
+
+
 def _readings(text: str) -> list[str]:
     if text.startswith("file://"):
         try:

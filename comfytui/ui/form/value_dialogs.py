@@ -1,16 +1,20 @@
 """Dialogs that change one value: a picker for choices and files, and a screen for a text of several lines."""
 
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from textual.app import App
 
 from comfytui.ui.form.controls import SEVERAL_SEPARATOR, name_group
 from comfytui.ui.form.input_rows import Item
-from comfytui.ui.widgets.entry_search import Entry
+from comfytui.ui.widgets.entry_search import Entry, EntryGroup
 
 Take = Callable[[str], object]
 """Takes the text of the new value."""
+
+BROWSE: Final = "\0browse"
+"""Stands for browsing among the names of files, none of which has a null character."""
 
 
 def pick_value(app: App[Any], item: Item, text: str, query: str, take: Take) -> None:
@@ -28,20 +32,39 @@ def pick_value(app: App[Any], item: Item, text: str, query: str, take: Take) -> 
 
     names = item.spec.options or ()
     is_free = item.spec.kind == "file" or item.spec.options is None
+    here = [EntryGroup("This machine", [Entry("Browse the folders…", BROWSE)])] if item.spec.upload else []
 
     def take_entry(entry: Entry[str] | None) -> None:
-        if entry is not None:
+        if entry is not None and here and entry.value == BROWSE:
+            _browse(app, item, take)
+        elif entry is not None:
             take(entry.value)
 
     screen = PickerScreen(
         item.label,
-        [name_group(names)],
-        current=names.index(text) if text in names else None,
+        [*here, EntryGroup("Server", name_group(names).entries)] if here else [name_group(names)],
+        current=names.index(text) + len(here) if text in names else None,
         query=query.strip(),
         typed=str if is_free else None,
-        empty="Type a name." if is_free else "The server offers nothing to choose from.",
+        empty="Type a name, or the path of a file of this machine."
+        if here
+        else "Type a name."
+        if is_free
+        else "The server offers nothing to choose from.",
     )
     app.push_screen(screen, take_entry)
+
+
+def _browse(app: App[Any], item: Item, take: Take) -> None:
+    """Let the user choose a file in the folders of this machine."""
+    from comfytui.ui.folders import current_folder
+    from comfytui.ui.screens.browse import BrowseScreen
+
+    def take_path(entry: Entry[Path] | None) -> None:
+        if entry is not None:
+            take(str(entry.value))
+
+    app.push_screen(BrowseScreen(item.label, current_folder()), take_path)
 
 
 def pick_several(app: App[Any], item: Item, text: str, take: Take) -> None:

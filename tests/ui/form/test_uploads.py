@@ -1,0 +1,69 @@
+"""Files of this machine for inputs of a workflow, sent to a simulated server over real sockets."""
+
+from pathlib import Path
+
+import pytest
+from textual.events import Paste
+
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
+from comfytui.ui.screens.browse import BrowseScreen
+from comfytui.ui.widgets.text import Paragraph
+from tests.ui.form.test_input_list import filled_in, inputs, line, to_item, with_picture
+from tests.ui.screen import Screen, screen
+
+SIZE = (200, 60)
+
+
+async def at_image(it: Screen) -> None:
+    await it.shows("dreamshaper_8")
+    await to_item(it, "image")
+    await it.until(lambda: (item := inputs(it).current_item) and item.spec.options, "the server's files")
+
+
+async def test_server_may_give_a_file_another_name(tmp_path: Path) -> None:
+    picture = tmp_path / "x.png"
+    picture.write_bytes(b"mine")
+    async with SimServer(SimConfig()) as sim, screen(sim.url, SIZE, workflow=with_picture()) as it:
+        sim.files.put(("input", "", "x.png"), b"another")
+        await at_image(it)
+        await it.until(lambda: "is not among" in it.text, "that the server lacks the file of the workflow")
+        it.app.post_message(Paste(picture.as_uri()))
+        await it.until(lambda: "x (1).png" in line(it, "Image "), "the server's name")
+        assert filled_in(it)["20"]["inputs"]["image"] == "x (1).png"
+        assert sim.files.get("input", "", "x (1).png") == b"mine"
+        assert "is not among" not in it.text
+
+
+async def test_file_that_is_too_large_is_refused_in_words(tmp_path: Path) -> None:
+    picture = tmp_path / "large.png"
+    with picture.open("wb") as file:
+        file.truncate(105_000_000)
+    async with SimServer(SimConfig()) as sim, screen(sim.url, SIZE, workflow=with_picture()) as it:
+        await at_image(it)
+        it.app.post_message(Paste(str(picture)))
+        said = it.app.screen.query_one("#input-help", Paragraph)
+        await it.until(lambda: "takes no file of 105.0 MB: its limit is" in said.text, "the limit")
+        assert "old.png" in line(it, "Image ")
+
+
+async def test_path_without_a_file_is_said() -> None:
+    async with SimServer(SimConfig()) as sim, screen(sim.url, SIZE, workflow=with_picture()) as it:
+        await at_image(it)
+        it.app.post_message(Paste("/nowhere/cat.png"))
+        await it.shows("There is no file /nowhere/cat.png")
+        assert filled_in(it)["20"]["inputs"]["image"] == "old.png"
+
+
+async def test_file_is_found_in_the_folders_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cat.png").write_bytes(b"mine")
+    monkeypatch.chdir(tmp_path)
+    async with SimServer(SimConfig()) as sim, screen(sim.url, SIZE, workflow=with_picture()) as it:
+        await at_image(it)
+        await it.press("enter")
+        await it.shows("Browse the folders")
+        await it.press(*"browse", "enter")
+        await it.until(lambda: isinstance(it.app.screen, BrowseScreen) and "cat.png" in it.text, "the folder")
+        await it.press(*"cat", "enter")
+        await it.until(lambda: sim.files.get("input", "", "cat.png") == b"mine", "the upload")
+        await it.until(lambda: "cat.png" in line(it, "Image "), "the server's name")
