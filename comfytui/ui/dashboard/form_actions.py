@@ -214,7 +214,7 @@ class FormActions:
 
         shown = self._form.workflow
         at_fields, elsewhere = errors_by_field(workflow or shown, failure.node_errors)
-        if workflow is not None and workflow is not shown:
+        if workflow is not None and workflow.graph is not shown.graph:
             elsewhere = (*(f"{field_of(key).label}: {message}" for key, message in at_fields.items()), *elsewhere)
             at_fields = {}
         for field, message in at_fields.items():

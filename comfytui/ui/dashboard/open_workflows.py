@@ -32,6 +32,8 @@ class OpenWorkflow:
     """Why it is not converted yet."""
     is_due: bool = False
     """Whether it is to be converted as soon as the server answers."""
+    has_findings: bool = False
+    """Whether a workflow with a graph of its own came with findings, which no check replaces."""
 
 
 class OpenWorkflows:
@@ -76,7 +78,8 @@ class OpenWorkflows:
 
     def _entry(self, workflow: Workflow) -> OpenWorkflow:
         draft = DraftWriter(partial(self._folder.write, workflow))
-        return OpenWorkflow(workflow, draft, document_to_convert(workflow))
+        source = document_to_convert(workflow)
+        return OpenWorkflow(workflow, draft, source, has_findings=source is None and bool(workflow.findings))
 
 
 def _is_same(entry: OpenWorkflow, workflow: Workflow) -> bool:

@@ -11,6 +11,7 @@ from comfytui.sanitize import sanitize
 from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.dashboard.conversions import Conversions
 from comfytui.ui.dashboard.form_swap import show_exactly, swap_form
+from comfytui.ui.dashboard.graph_checks import GraphChecks
 from comfytui.ui.dashboard.open_workflows import MAX_NAME, OpenWorkflow, OpenWorkflows
 from comfytui.ui.drafts import FormTexts
 from comfytui.ui.form.form import PromptForm
@@ -46,6 +47,7 @@ class WorkflowActions:
         self._timings = context.options.timings.form
         self.open = OpenWorkflows(context.options.workflow, context.options.drafts)
         self._conversions = Conversions(context, self._take_converted, self._show_note)
+        self._checks = GraphChecks(context, self._take_findings)
         self._draft_scheduled = False
         self._replaced: Replaced | None = None
 
@@ -89,6 +91,7 @@ class WorkflowActions:
             if texts is None:
                 entry.draft.set_initial(entry.draft.texts)
         self._conversions.start(entry)
+        self._checks.start(entry)
 
     async def show(self, entry: OpenWorkflow) -> None:
         """Show a workflow that is open, with its draft. Only in a worker."""
@@ -142,6 +145,7 @@ class WorkflowActions:
         """Convert the workflows of the editor for the server that answers now."""
         for entry in self.open:
             self._conversions.start(entry)
+            self._checks.start(entry)
 
     def convert_due(self) -> None:
         """Convert the workflows for which the server could not be asked before."""
@@ -170,6 +174,13 @@ class WorkflowActions:
                 self._warn(workflow)
 
         await self._between_keys(swap)
+
+    def _take_findings(self, entry: OpenWorkflow, workflow: Workflow) -> None:
+        """Take a workflow with the same graph and other findings."""
+        entry.workflow = workflow
+        if entry is self.open.shown:
+            self._context.form.workflow = workflow
+            self._show_note(entry)
 
     def _show_note(self, entry: OpenWorkflow) -> None:
         """Show what the user should know of a workflow above the button that submits the form."""

@@ -53,8 +53,10 @@ def nearest_choices(value: str, definition: InputDefinition) -> list[str]:
 class KnownModels:
     """Where the models that a workflow needs are to be had, as its nodes say."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document | None) -> None:
         self._by_name = dict[str, Mapping[str, Any]]()
+        if document is None:
+            return
         for graph in (document.root, *document.subgraphs.values()):
             for node in graph.nodes:
                 self._add(as_list(node.properties.get("models")))
