@@ -19,6 +19,7 @@ from comfytui.session.model import Failure
 from comfytui.ui.dashboard.connection_actions import ConnectionActions
 from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.dashboard.pages import PageSwitcher
+from comfytui.ui.dashboard.waiting_batches import WaitingBatches
 from comfytui.ui.form.form import PromptForm
 from comfytui.ui.form.values import fields_without_specs, join_labels
 from comfytui.workflow.axes import count_cells, product_text
@@ -44,6 +45,8 @@ class FormActions:
         self._pages = pages
         self._timings = context.options.timings.form
         self._building = asyncio.Lock()
+        self.waiting = WaitingBatches(context, self.submit)
+        """The batches of forms that were replaced while they waited for the server's choices."""
         self._without_specs: tuple[Field, ...] = ()
         """The drop-down lists whose choices the server did not name when they were read last."""
         self._timeout_runs = False
@@ -64,6 +67,7 @@ class FormActions:
     def load_choices(self) -> None:
         """Read the server's choices for the form."""
         self._context.run(self._load_choices, CHOICES_GROUP)
+        self.waiting.start()
 
     async def _load_choices(self) -> None:
         context, form = self._context, self._form

@@ -69,7 +69,7 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
         self._pages = PageSwitcher(context, undecided=layout == "-narrow")
         self._connection = ConnectionActions(context)
         self._form_actions = FormActions(context, self._connection, self._pages)
-        self.workflows = WorkflowActions(context, self._form_actions.follow_form)
+        self.workflows = WorkflowActions(context, self._form_actions.follow_form, self._form_actions.waiting.keep)
         """The open workflows and the form that shows one of them."""
         self._recall_actions = RecallActions(context, self.workflows, self._pages)
         self._dialogs = FormDialogs(context, self.workflows, self._pages)

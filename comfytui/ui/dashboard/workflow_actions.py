@@ -7,12 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from comfytui.presentation.finding_text import findings_line
-from comfytui.sanitize import sanitize
 from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.dashboard.conversions import Conversions
 from comfytui.ui.dashboard.form_swap import show_exactly, swap_form
 from comfytui.ui.dashboard.graph_checks import GraphChecks
-from comfytui.ui.dashboard.open_workflows import MAX_NAME, OpenWorkflow, OpenWorkflows
+from comfytui.ui.dashboard.open_workflows import OpenWorkflow, OpenWorkflows
 from comfytui.ui.drafts import FormTexts
 from comfytui.ui.form.form import PromptForm
 from comfytui.workflow.graph import Workflow, seed_warning
@@ -39,11 +38,18 @@ class WorkflowActions:
     Args:
         context: What the dashboard shares.
         form_changed: Called when another form is shown.
+        keep_batch: Called with a form before it is replaced, to keep a batch that waits in it.
     """
 
-    def __init__(self, context: DashboardContext, form_changed: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        context: DashboardContext,
+        form_changed: Callable[[], object],
+        keep_batch: Callable[[PromptForm], object],
+    ) -> None:
         self._context = context
         self._form_changed = form_changed
+        self._keep_batch = keep_batch
         self._timings = context.options.timings.form
         self.open = OpenWorkflows(context.options.workflow, context.options.drafts)
         self._conversions = Conversions(context, self._take_converted, self._show_note)
@@ -104,6 +110,7 @@ class WorkflowActions:
             if entry is self.open.shown and texts is None:
                 return
             before = self.open.shown
+            self._keep_batch(self._context.form)
             shown = entry.draft.texts if texts is None else texts
             old_texts = await self._swap(entry, shown, exactly=texts is None, is_stored=is_stored)
             new_texts = self._texts()
@@ -117,11 +124,6 @@ class WorkflowActions:
         """Show a workflow with these texts, and return those of the form before it, which are its draft from now on."""
         old_texts = self._texts()
         self.open.shown.draft.update(old_texts)
-        if self._context.form.awaits_choices and entry is not self.open.shown:
-            name = sanitize(self.open.shown.workflow.name, MAX_NAME)
-            self._context.notify(
-                f"The batch of {name} still waited for the server's choices: it is not queued.", "warning"
-            )
         form = PromptForm(entry.workflow, texts, is_stored=is_stored)
         self.open.shown = entry
         form.border_title = self.open.title()
@@ -205,6 +207,7 @@ class WorkflowActions:
                 self._replaced = None
                 if replaced.opened:
                     self.open.remove(replaced.opened)
+                self._keep_batch(self._context.form)
                 await self._swap(replaced.entry, replaced.texts, exactly=True)
 
         self._context.run(partial(self._between_keys, swap_back), "undo")

@@ -1,10 +1,14 @@
 """Several workflows are open: each keeps what was typed in its form, and no key is lost between two forms."""
 
+import asyncio
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 from textual.events import Key
 from textual.widgets import Input, TextArea
 
+from comfytui.session.model import JobStatus
 from comfytui.ui.dashboard.screen import Dashboard
 from comfytui.ui.drafts import DraftFolder
 from comfytui.workflow.builtin import txt2img
@@ -138,3 +142,30 @@ async def test_a_batch_goes_on_although_its_form_is_gone() -> None:
         await it.generate("a red fox")
         await open_(it, other_workflow())
         await it.until(lambda: it.app.service and it.app.service.state.batches, "the batch")
+
+
+async def test_a_batch_that_waits_for_choices_is_sent_although_another_workflow_is_shown() -> None:
+    backend = FakeBackend()
+    answers, read = Event(), backend.object_info
+
+    async def read_later(class_type: str) -> Any:
+        while not answers.is_set():  # noqa: ASYNC110 - it is set in another loop
+            await asyncio.sleep(0.01)
+        return await read(class_type)
+
+    setattr(backend, "object_info", read_later)  # noqa: B010 - a method to the type checker
+    async with screen(backend) as it:
+        await it.generate("a red fox", images="1")
+        await it.until(lambda: dashboard_of(it).context.form.awaits_choices, "the batch to wait")
+        await open_(it, other_workflow())
+        assert not backend.submitted
+        await open_(it, txt2img())
+        await open_(it, other_workflow())
+        answers.set()
+        await it.until(lambda: backend.submitted, "the batch")
+        prompt = backend.submitted[0]["prompt"]
+        assert prompt["6"]["inputs"]["text"] == "a red fox"
+        assert prompt["4"]["inputs"]["ckpt_name"]
+        await it.has_jobs(JobStatus.SUCCEEDED)
+        assert len(backend.submitted) == 1
+        assert dashboard_of(it).context.form.workflow.name == "portrait"
