@@ -132,7 +132,7 @@ class FormActions:
         workflow, form_values = self._form.workflow, self._form.read() if self._form.workflow.graph else None
         graph = apply_values(workflow, form_values.values, form_values.object_info) if form_values else workflow.graph
         note = "" if form_values else "Something in the form is wrong or not known yet: this is the workflow as it was."
-        self._context.screen.app.push_screen(PromptScreen(workflow, graph, note))
+        self._context.screen.app.push_screen(PromptScreen(workflow, graph, self._context.options.output, note))
 
     def submit(self, event: PromptForm.Submitted) -> None:
         """Submit a batch with the form's values, after confirmation if it is large."""

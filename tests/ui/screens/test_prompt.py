@@ -1,5 +1,8 @@
 """F6 shows the prompt before it is sent, with what the form changed."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from comfytui.ui.screens.prompt import PromptScreen
@@ -43,3 +46,22 @@ async def test_it_lists_what_was_found_in_the_workflow() -> None:
         await it.press("f6")
         await it.shows("! It contains itself.")
         await it.shows("- An old node.")
+
+
+async def test_the_json_is_saved_beside_the_images_and_never_over_a_file(tmp_path: Path) -> None:
+    async with screen(FakeBackend(), (80, 24), output=tmp_path) as it:
+        await it.write("steps", "30")
+        await it.press("f6", "s")
+        await it.until((tmp_path / "txt2img.json").exists, "the file")
+        await it.press("s")
+        await it.until(lambda: len(list(tmp_path.glob("*.json"))) == 2, "another file")
+        saved = json.loads((tmp_path / "txt2img.json").read_text())
+        assert saved["3"]["inputs"]["steps"] == 30
+        await it.shows("Saved as")
+
+
+async def test_a_json_that_cannot_be_saved_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    async with screen(FakeBackend(), output=tmp_path / "file") as it:
+        await it.press("f6", "s")
+        await it.until(lambda: any(each.severity == "error" for each in it.app._notifications), "the error")
