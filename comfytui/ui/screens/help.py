@@ -17,7 +17,19 @@ from comfytui.ui.widgets.text import Line
 
 KEY_CELLS = 17
 COMMANDS_TITLE = "Commands (outside the form and text fields)"
-FORM_BINDING_IDS = ("generate", "leave", "open-workflow", "presets", "prompt-history", "show-prompt", "undo-form")
+FORM_BINDING_IDS = (
+    "generate",
+    "leave",
+    "open-workflow",
+    "find-input",
+    "presets",
+    "prompt-history",
+    "expansions",
+    "edit-prompt",
+    "enlarge-prompt",
+    "show-prompt",
+    "undo-form",
+)
 """The dashboard's bindings that act in the form too."""
 
 Keys = Iterable[tuple[str, str]]

@@ -263,6 +263,8 @@ async def test_help_lists_keys_and_palette_actions(server: FakeBackend) -> None:
     async with screen(server, (80, 24)) as it:
         await it.shows("live")
         await it.press("escape", "question_mark")
+        await it.shows("Queue the batch")
+        await it.press("pagedown")
         await it.shows("Cancel the selected job")
         await it.press("escape", "ctrl+p", *"previews")
         await it.shows("Live previews on or off")

@@ -57,6 +57,7 @@ async def test_it_opens_a_template_of_the_server(size: tuple[int, int]) -> None:
     backend = FakeBackend()
     backend.offered = [("Animals", TEMPLATE, editor_txt2img("a fox in the snow"))]
     async with screen(backend, size=size) as it:
+        await it.shows("live")
         await pick(it, "snow")
         await it.shows("Animals")
         await it.shows("many flakes")
@@ -74,6 +75,7 @@ async def test_it_opens_a_saved_workflow_of_the_server() -> None:
     backend = FakeBackend()
     backend.saved = {"mine/portrait.json": editor_txt2img("an old man"), "broken.json": [1, 2]}
     async with screen(backend) as it:
+        await it.shows("live")
         await pick(it, "portrait")
         await it.shows("mine/portrait")
         await it.press("enter")
