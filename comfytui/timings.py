@@ -148,6 +148,8 @@ class FormTimings:
     """For the draft when the program ends; a disk takes milliseconds, or hangs."""
     choices: float = 5.0
     """For the choices of a server that answers; then a batch is submitted without them."""
+    completions: float = 2.0
+    """Before names that a prompt completes are looked at again: the user's files, or a server that did not answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

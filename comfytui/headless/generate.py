@@ -64,7 +64,7 @@ async def prompt_tools(service: ServiceThread, request: GenerateRequest) -> Prom
     if not request.tools:
         return NO_TOOLS
     own = read_values(request.workflow)
-    given = {key: str(value) for key, value in request.values.items() if key in own}
+    given = {key: str(value) for key, value in request.values.items() if key in own or is_node_key(key)}
     return await load_tools(service, request.workflow, {**own, **given}, request.wildcards)
 
 

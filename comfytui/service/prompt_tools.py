@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from comfytui.comfy.errors import ComfyError
 from comfytui.workflow.fields import FieldKey, FieldValue
 from comfytui.workflow.graph import Workflow
-from comfytui.workflow.prompt_text.rendering import PromptTools, needs_loras, text_keys
+from comfytui.workflow.prompt_text.rendering import PromptTools, needs_loras, template_keys
 from comfytui.workflow.prompt_text.wildcards import NO_WILDCARDS, load_wildcards
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ async def load_tools(
         values: The values of its fields.
         wildcards: The folder of the user's wildcards.
     """
-    uses_wildcards = any("__" in str(values[key]) for key in text_keys(values))
+    uses_wildcards = any("__" in str(values[key]) for key in template_keys(workflow, values))
     found = await asyncio.to_thread(load_wildcards, wildcards) if uses_wildcards else NO_WILDCARDS
     if not needs_loras(workflow, values):
         return PromptTools(found)

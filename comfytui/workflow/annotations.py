@@ -62,6 +62,13 @@ def is_inserted(node: object) -> bool:
     return bool(_notes(node).get(INSERTED))
 
 
+def copy_cells(graph: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return another graph with the notes of the cell that a graph has, at the nodes that both have."""
+    cells = {node_id: cell for node_id, node in graph.items() if (cell := _mapping(_notes(node).get(CELL)))}
+    noted = {node_id: annotated(other[node_id], CELL, cell) for node_id, cell in cells.items() if node_id in other}
+    return {**other, **noted} if noted else other
+
+
 def cell_of(graph: object) -> tuple[tuple[str, str], ...]:
     """Return the labels and values that distinguish an image in its batch; empty if it is not one of several cells."""
     values: list[tuple[str, str]] = []

@@ -37,9 +37,18 @@ def total_error(images: int, axes: Axes) -> str:
     return f"A batch can have at most {MAX_IMAGES:,} images: this would be {total:,}." if total > MAX_IMAGES else ""
 
 
-def repetition_warning(images: int, mode: SeedMode, *, has_seed: bool) -> str:
-    """Return a warning if all images of a batch would be the same, or an empty text."""
+def repetition_warning(images: int, mode: SeedMode, *, has_seed: bool, varies: bool = False) -> str:
+    """Return a warning if all images of a batch would be the same, or an empty text.
+
+    Args:
+        images: The number of images.
+        mode: How their seeds differ.
+        has_seed: Whether the workflow has a seed, which is one value in fixed mode.
+        varies: Whether a prompt may have variations; they are drawn by the seed, or without one for each image.
+    """
     if images < 2 or (has_seed and mode is not SeedMode.FIXED):
         return ""
-    reason = "choose random or increment for the seed" if has_seed else "this workflow has no seed to vary"
-    return f"All {images} images will be the same: {reason}."
+    if has_seed:
+        also = ", with the same variations" if varies else ""
+        return f"All {images} images will be the same{also}: choose random or increment for the seed."
+    return "" if varies else f"All {images} images will be the same: this workflow has no seed to vary."

@@ -25,7 +25,7 @@ SlotGroup: TypeAlias = tuple[Slot, ...]
 """Slots that are always set together: the text inputs of one encoder, or one other input."""
 
 _SEED_INPUTS: Final = ("seed", "noise_seed", "Seed", "image_seed", "model_seed", "texture_seed")
-_TEXT_INPUTS = (
+TEXT_INPUTS = (
     "text",
     "text_prompt",
     "t5xxl",
@@ -39,9 +39,10 @@ _TEXT_INPUTS = (
     "prompt_text",
     "caption",
 )
+"""The names of the texts of an encoder."""
 _is_numbered_text = re.compile(r"(?:.*[._])?(?:text|prompt)_?\d{1,2}|(?:.*\.)?storyboard_\d{1,2}_prompt").fullmatch
 _SIDES = frozenset({"positive", "negative"})
-_ENCODER_INPUTS = frozenset({*_TEXT_INPUTS, "positive_prompt", "negative_prompt"})
+_ENCODER_INPUTS = frozenset({*TEXT_INPUTS, "positive_prompt", "negative_prompt"})
 _LATENT_INPUTS = (
     "latent_image",
     "latent",
@@ -227,7 +228,7 @@ def _texts(nodes: Nodes, node: Node, side: str) -> list[SlotGroup]:
         return []
     sided = own_names(node, (side, f"{side}_prompt"))
     own = [name for name in sided if is_text(node.inputs.get(name))]
-    slots = (slot_of(nodes, node, (name,), is_text) for name in own or own_names(node, _TEXT_INPUTS))
+    slots = (slot_of(nodes, node, (name,), is_text) for name in own or own_names(node, TEXT_INPUTS))
     numbered = (
         () if own else (slot_of(nodes, node, (name,), is_text) for name in filter(_is_numbered_text, node.inputs))
     )

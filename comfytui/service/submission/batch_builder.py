@@ -45,7 +45,7 @@ def build_batch(
     seeds = seeds_by_image(wanted.seed_mode, bases, wanted.images, rng, wanted.seed_ranges)
     cells = cells_of(wanted.axes)
     images = [({**wanted.values, **each, **cell}, cell) for each in seeds for cell in cells]
-    check_choices(wanted.values, len(images), tools)
+    check_choices(workflow, wanted.values, len(images), tools)
     # Without a seed, nothing else tells the images apart.
     choices = [values.get(Field.SEED, rng.getrandbits(53)) for values, _ in images]
     graphs = tuple(

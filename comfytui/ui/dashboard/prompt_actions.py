@@ -11,11 +11,16 @@ from comfytui.ui.form.prompt_area import PromptArea
 
 if TYPE_CHECKING:
     from comfytui.ui.form.prompt_sources import PromptSources
+    from comfytui.workflow.field_keys import FieldKey
+    from comfytui.workflow.graph import Workflow
+    from comfytui.workflow.prompt_text.lora_tags import LoraTag
+    from comfytui.workflow.prompt_text.rendering import PromptTools
     from comfytui.workflow.prompt_text.wildcards import Wildcards
 
 EXPANSIONS = 10
 """Texts that are shown of one prompt."""
 NO_PROMPT = "This workflow has no prompt."
+NO_VARIATIONS = "This prompt has no variations: write {a|b} or __name__ of a wildcard."
 
 
 class PromptActions:
@@ -29,7 +34,13 @@ class PromptActions:
         """What completions come from."""
         from comfytui.ui.form.prompt_sources import PromptSources
 
-        return PromptSources(self._context.service, self._context.options.prompt_files)
+        options = self._context.options
+        return PromptSources(self._context.service, options.prompt_files, options.timings.form.completions)
+
+    def forget_server(self) -> None:
+        """Have the names of the server read again, if any were."""
+        if "sources" in vars(self):
+            self.sources.forget_server()
 
     def _prompt(self) -> PromptArea | None:
         prompt = self._context.form.prompt_in_use()
@@ -53,22 +64,42 @@ class PromptActions:
             self._context.run(partial(self._show_expansions, prompt), "expansions")
 
     async def _show_expansions(self, prompt: PromptArea) -> None:
+        from comfytui.service.prompt_tools import load_tools
         from comfytui.ui.screens.expansions import ExpansionsScreen
-        from comfytui.workflow.prompt_text.variations import VariationError, expand, varies
+        from comfytui.workflow.prompt_text.lora_tags import has_lora_tags
+        from comfytui.workflow.prompt_text.rendering import PromptTextError
+        from comfytui.workflow.prompt_text.variations import varies
 
-        template, key = prompt.text, prompt.id or ""
+        form, template, key = self._context.form, prompt.text, prompt.id or ""
         wildcards = await self.sources.wildcards()
         note = _note(template, wildcards)
-        if not varies(template, wildcards):
-            self._context.notify(note or "This prompt has no variations: write {a|b} or __name__ of a wildcard.")
+        several = varies(template, wildcards)
+        if not several and not has_lora_tags(template):
+            self._context.notify(note or NO_VARIATIONS)
             return
-        seeds = self._context.form.next_seeds(EXPANSIONS)
+        folder = self._context.options.prompt_files
+        tools = await load_tools(self._context.service, form.workflow, {key: template}, folder and folder / "wildcards")
+        seeds = form.next_seeds(EXPANSIONS if several else 1)
         try:
-            texts = [(seed, expand(template, f"{seed}/{key}", wildcards)) for seed in seeds]
-        except VariationError as error:
-            self._context.notify(str(error), "warning")
+            texts = [(seed, _sent_text(form.workflow, key, template, seed, tools)) for seed in seeds]
+        except PromptTextError as error:
+            self._context.notify(error.message, "warning")
             return
-        self._context.screen.app.push_screen(ExpansionsScreen(f"{len(texts)} of this prompt's texts", texts, note))
+        heading = f"{len(texts)} of this prompt's texts" if several else "This prompt as it is sent"
+        self._context.screen.app.push_screen(ExpansionsScreen(heading, texts, note))
+
+
+def _sent_text(workflow: "Workflow", key: "FieldKey", template: str, seed: int, tools: "PromptTools") -> str:
+    """Return a text as it is sent, with a line for each LoRA that it loads."""
+    from comfytui.workflow.prompt_text.rendering import render_text
+
+    text, loras = render_text(workflow, key, template, seed, tools)
+    return "\n".join((text, *(_lora_line(lora) for lora in loras)))
+
+
+def _lora_line(lora: "LoraTag") -> str:
+    clip = f", CLIP x {lora.clip_strength:g}" if lora.clip_strength != lora.model_strength else ""
+    return f"LoRA {lora.name} x {lora.model_strength:g}{clip}"
 
 
 def _note(template: str, wildcards: "Wildcards") -> str:

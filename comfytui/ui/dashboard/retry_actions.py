@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from random import SystemRandom
+from typing import TYPE_CHECKING
 
 from comfytui.comfy.errors import ComfyError
 from comfytui.presentation.command_text import missing_message, recovery_message
@@ -16,7 +17,9 @@ from comfytui.ui.dashboard.job_graphs import graph_for, title_of
 from comfytui.ui.widgets.footer import should_resend
 from comfytui.workflow.graph import Graph
 from comfytui.workflow.parameters import parameters_of
-from comfytui.workflow.seeds import reseed
+
+if TYPE_CHECKING:
+    from comfytui.workflow.prompt_text.remaking import Remade
 
 
 class RetryActions:
@@ -47,7 +50,7 @@ class RetryActions:
             context.notify("This job has not ended yet. R makes another one with a new seed.")
 
     def retry_with_new_seed(self) -> None:
-        """Make the selected job again with new seeds."""
+        """Make the selected job again with new seeds, and with prompts that are drawn by them from their templates."""
         self._context.run(self._retry_with_new_seed, "again", exclusive=False)
 
     async def _retry_with_new_seed(self) -> None:
@@ -62,13 +65,29 @@ class RetryActions:
         graph = await graph_for(context, job, "This job cannot be made again")
         if graph is None:
             return
-        new_graph = reseed(graph, SystemRandom()) if new_seed else graph
-        if new_graph is None:
+        # Imported late: the first paint does not need it.
+        from comfytui.workflow.prompt_text.remaking import Remade
+
+        made = await self._remake(graph) if new_seed else Remade(graph)
+        if made.graph is None:
             context.notify("This workflow has no seed to change: r makes the job again as it is.", "warning")
             return
-        title = title_of(context, job)
-        self._form_actions.send(batch_request(title, [new_graph], preview_method_for(previews=context.previews)))
-        context.notify(_queued_again(new_graph, new_seed=new_seed))
+        title = (parameters_of(made.graph).prompt if made.new_text else "") or title_of(context, job)
+        self._form_actions.send(batch_request(title, [made.graph], preview_method_for(previews=context.previews)))
+        context.notify(_queued_again(made, new_seed=new_seed), "warning" if made.kept_because else "information")
+
+    async def _remake(self, graph: Graph) -> "Remade":
+        # Imported late: the first paint does not need it.
+        from comfytui.service.prompt_tools import load_tools
+        from comfytui.workflow.prompt_text.remaking import kept_templates, remake
+        from comfytui.workflow.prompt_text.rendering import NO_TOOLS
+
+        workflow, templates = kept_templates(graph)
+        tools, folder = NO_TOOLS, self._context.options.prompt_files
+        if templates:
+            tools = await load_tools(self._context.service, workflow, templates, folder and folder / "wildcards")
+        # Wildcards are read when they are drawn from.
+        return await asyncio.to_thread(remake, graph, SystemRandom(), tools)
 
     async def _resend(self, lost: list[Job]) -> None:
         """Recover the images of lost jobs and resend the others, after confirmation if some may have finished."""
@@ -122,8 +141,12 @@ def _count_batches(jobs: list[Job]) -> int:
     return len({job.batch_tag.batch if job.batch_tag else job.prompt_id for job in jobs})
 
 
-def _queued_again(graph: Graph, *, new_seed: bool) -> str:
-    parameters = parameters_of(graph)
+def _queued_again(made: "Remade", *, new_seed: bool) -> str:
+    assert made.graph is not None
+    parameters = parameters_of(made.graph)
     seeds = [str(seed) for seed in (parameters.seed, *parameters.more_seeds) if seed is not None]
     which = "the same" if not new_seed else "a new" if len(seeds) < 2 else "new"
-    return f"Queued again with {which} {', '.join(('seed' if len(seeds) < 2 else 'seeds', *seeds))}."
+    text = "Its prompt was drawn again." if made.new_text else ""
+    kept = f"Its prompt is the old one. {made.kept_because}" if made.kept_because else ""
+    queued = f"Queued again with {which} {', '.join(('seed' if len(seeds) < 2 else 'seeds', *seeds))}."
+    return " ".join(filter(None, (queued, text, kept)))

@@ -189,6 +189,7 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
         self._job_actions.update_job_screens()
         if self._connection.follow():
             self._form_actions.load_choices()
+            self._prompt_actions.forget_server()
             self.workflows.convert_again()
         elif self._connection.is_up:
             self.workflows.convert_due()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from textual.widget import Widget
-from textual.widgets import Input, Select
+from textual.widgets import Input, Select, TextArea
 
 from comfytui.ui.form.field_messages import FieldMessages
 from comfytui.ui.form.rows import CHOICE_FIELDS, IMAGES_ID, is_shown
@@ -106,11 +106,21 @@ class FieldChecks:
                 self._messages.show(key, too_many)
                 return None
             has_seed = bool(self.seed_labels) and not self.seed_labels.keys() & axes.keys()
-            self._messages.show(key, repetition_warning(int(value), seed_mode, has_seed=has_seed), wrong=False)
+            warning = repetition_warning(int(value), seed_mode, has_seed=has_seed)
+            if warning and self._may_vary():
+                warning = repetition_warning(int(value), seed_mode, has_seed=has_seed, varies=True)
+            self._messages.show(key, warning, wrong=False)
         else:
             hints = (step_hint(each, spec, label) for each in values)
             self._messages.show(key, next(filter(None, hints), None) or comma_hint(control.value, spec), wrong=False)
         return value
+
+    def _may_vary(self) -> bool:
+        """Return whether a text may have variations."""
+        # Imported late: the first paint does not need it.
+        from comfytui.workflow.prompt_text.template import may_vary
+
+        return any(may_vary(area.text) for area in self._form.query(TextArea).results(TextArea))
 
     def show_refusal(self, key: FieldKey, message: str) -> None:
         """Show the server's error at a field until the field is edited or the form submitted again."""

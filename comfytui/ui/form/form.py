@@ -326,3 +326,5 @@ class PromptForm(VerticalScroll, can_focus=False):
         event.stop()
         self._follow_edit()
         self._checks.clear_message(event.text_area.id or "")
+        if self._seed_mode is SeedMode.FIXED:  # Whether the images will be the same may depend on the text.
+            self._show_total()

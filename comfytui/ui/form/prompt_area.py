@@ -53,6 +53,8 @@ class PromptArea(TextArea):
         self.reads_weights = reads_weights
         self._own_sources = sources
         self._is_typing = False
+        self._is_dismissed = False
+        """Whether the user closed the list since the last edit."""
 
     @property
     def sources(self) -> "PromptSources | None":
@@ -100,6 +102,7 @@ class PromptArea(TextArea):
                 completions.move(1 if key == "down" else -1)
                 self._show_words()
             case "escape":
+                self._is_dismissed = True
                 self.close_completions()
             case _:
                 self._take(completions)
@@ -108,6 +111,7 @@ class PromptArea(TextArea):
         row, column = self.selection.end
         query, entry = self._query(), completions.chosen
         self.close_completions()
+        self._is_dismissed = True
         if query and entry:
             self._is_typing = False
             self.replace(entry.insert, (row, query.start), (row, column), maintain_selection_offset=False)
@@ -116,7 +120,7 @@ class PromptArea(TextArea):
     @on(TextArea.Changed)
     def _follow_text(self) -> None:
         if self._is_typing and self.has_focus:
-            self._is_typing = False
+            self._is_typing = self._is_dismissed = False
             self.call_after_refresh(self.complete)
 
     def _query(self) -> "Query | None":
@@ -134,14 +138,14 @@ class PromptArea(TextArea):
             self.close_completions()
             return
         entries = sources.find(query)
-        if entries is None:
+        if sources.is_due(query.kind):
             self.run_worker(self._load(sources, query.kind), group=f"names-{query.kind.name}")
-        elif entries or self._open_list():
-            self._list().show(entries, self.cursor_screen_offset)
+        if entries or self._open_list():
+            self._list().show(entries or [], self.cursor_screen_offset)
             self._show_words()
 
     async def _load(self, sources: "PromptSources", kind: "Kind") -> None:
-        if await sources.load(kind) and self.has_focus:
+        if await sources.load(kind) and self.has_focus and not self._is_dismissed:
             self.complete()
 
     def _show_words(self) -> None:
@@ -197,14 +201,21 @@ class PromptArea(TextArea):
         # Imported late: the first paint does not need it.
         from comfytui.ui.external_editor import EditorError, edit_text, editor_command
 
+        edited, problem = self.text, ""
         try:
             command = editor_command(os.environ)
             with self.app.suspend():
-                edited = edit_text(self.text, command)
+                # An error that left the block would leave the program suspended.
+                try:
+                    edited = edit_text(self.text, command)
+                except EditorError as error:
+                    problem = str(error)
         except EditorError as error:
-            self.notify(str(error), severity="warning", markup=False)
+            problem = str(error)
         except SuspendNotSupported:
-            self.notify("This terminal cannot be left to an editor.", severity="warning", markup=False)
+            problem = "This terminal cannot be left to an editor."
+        if problem:
+            self.notify(problem, severity="warning", markup=False)
         else:
             self.take_text(edited)
 

@@ -52,6 +52,11 @@ def reads_weights(graph: object, slot: Slot) -> bool:
     return any(_encodes_weights(nodes, node) for node in consumers_of_text(nodes, slot))
 
 
+def is_text_encoder(class_type: str) -> bool:
+    """Return whether nodes of a class make a conditioning of a text."""
+    return class_type in _ENCODERS or "textencode" in class_type.lower()
+
+
 def consumers_of_text(nodes: Nodes, slot: Slot) -> Iterator[Node]:
     """Yield the node that holds a text, and those that it goes to on its way to the encoders, each once."""
     reached = [slot.node_id] if slot.node_id in nodes else []

@@ -5,34 +5,26 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from comfytui.workflow.annotations import CELL, TEMPLATES, annotated
-from comfytui.workflow.field_keys import (
-    Field,
-    FieldKey,
-    FieldValue,
-    field_of,
-    is_node_key,
-    key_label,
-    node_key,
-    split_node_key,
-)
-from comfytui.workflow.graph import Graph, Workflow, apply_values
+from comfytui.workflow.field_keys import FieldKey, FieldValue, is_node_key, key_label, node_key, split_node_key
+from comfytui.workflow.graph import Graph, Workflow, apply_values, slot_of_key
 from comfytui.workflow.node_inputs import NO_DEFINITIONS, set_value
 from comfytui.workflow.nodes import Slot, value_at
 from comfytui.workflow.prompt_text.lora_nodes import insert_loras
 from comfytui.workflow.prompt_text.lora_tags import (
+    LoraTag,
     LoraTagError,
     has_lora_tags,
     match_lora,
     take_lora_tags,
     unescape_lora_tags,
 )
+from comfytui.workflow.prompt_text.prompt_inputs import NO_INPUTS, is_prompt, prompt_inputs
 from comfytui.workflow.prompt_text.template import may_vary
 from comfytui.workflow.prompt_text.variations import VariationError, expand, literal_template, varies
 from comfytui.workflow.prompt_text.wildcards import NO_WILDCARDS, Wildcards
 
 MAX_CHOICES: Final = 300_000
 """Choices in the variations of one batch, which take about 15 s."""
-_TEXT_FIELDS: Final = frozenset({Field.PROMPT, Field.NEGATIVE})
 OWN_LORA_TAGS: Final = frozenset(
     {
         "ImpactWildcardEncode",
@@ -79,24 +71,45 @@ def text_keys(values: Mapping[FieldKey, FieldValue]) -> list[FieldKey]:
 
 def is_text_key(key: FieldKey) -> bool:
     """Return whether a key names a field whose text may have variations and LoRA tags."""
-    return not is_node_key(key) and field_of(key) in _TEXT_FIELDS
+    return is_prompt(key, NO_INPUTS)
 
 
 def uses_tools(workflow: Workflow, values: Mapping[FieldKey, FieldValue]) -> bool:
     """Return whether a text may have variations or LoRA tags."""
-    texts = [str(values[key]) for key in text_keys(values)]
-    return bool(workflow.templates) or any(may_vary(text) or "<lora:" in text.lower() for text in texts)
+    return bool(workflow.templates or template_keys(workflow, values))
+
+
+def template_keys(workflow: Workflow, values: Mapping[FieldKey, FieldValue]) -> list[FieldKey]:
+    """Return the keys of the prompts that may have variations or LoRA tags, which is found out without reading them."""
+    keys = [key for key, value in values.items() if isinstance(value, str) and (may_vary(value) or _may_tag(value))]
+    # Only inputs of nodes are looked for in the graph.
+    inputs = prompt_inputs(workflow.graph) if any(map(is_node_key, keys)) else NO_INPUTS
+    return [key for key in keys if is_prompt(key, inputs)]
+
+
+def _may_tag(value: FieldValue) -> bool:
+    return "<lora:" in str(value).lower()
+
+
+def slots_of(workflow: Workflow, key: FieldKey) -> tuple[Slot, ...]:
+    """Return the inputs that a key sets; none if the graph does not have it."""
+    if not is_node_key(key):
+        return workflow.fields.get(key, ())
+    slot = slot_of_key(workflow.graph, key)
+    return (slot,) if slot else ()
 
 
 def needs_loras(workflow: Workflow, values: Mapping[FieldKey, FieldValue]) -> bool:
     """Return whether a text may name a LoRA, so that the server's names have to be known."""
-    return any("<lora:" in str(values[key]).lower() and not reads_tags(workflow, key) for key in text_keys(values))
+    keys = template_keys(workflow, values)
+    return any(_may_tag(values[key]) and not reads_tags(workflow, key) for key in keys)
 
 
-def check_choices(values: Mapping[FieldKey, FieldValue], images: int, tools: PromptTools) -> None:
+def check_choices(workflow: Workflow, values: Mapping[FieldKey, FieldValue], images: int, tools: PromptTools) -> None:
     """Check that the variations of a batch can be expanded in a reasonable time.
 
     Args:
+        workflow: The workflow.
         values: The values of the first image.
         images: The number of images.
         tools: What the texts may use.
@@ -104,7 +117,7 @@ def check_choices(values: Mapping[FieldKey, FieldValue], images: int, tools: Pro
     Raises:
         PromptTextError: They have too many choices.
     """
-    for key in text_keys(values) if tools.active else ():
+    for key in template_keys(workflow, values) if tools.active else ():
         text = str(values[key])
         most = text.count("{") + text.count("__") // 2
         if most * images > MAX_CHOICES and varies(text, tools.wildcards):
@@ -133,23 +146,33 @@ def render(
         PromptTextError: A text cannot be used.
     """
     texts: dict[FieldKey, str] = {}
-    loras = {}
-    for key in text_keys(values) if tools.active else ():
-        text = _expanded(key, str(values[key]), seed, tools.wildcards)
-        if not reads_tags(workflow, key):
-            if has_lora_tags(text):
-                text, loras[key] = _take_tags(key, text, tools)
-            text = unescape_lora_tags(text)
-        texts[key] = text
+    loras: dict[FieldKey, Sequence[LoraTag]] = {}
+    for key in template_keys(workflow, values) if tools.active else ():
+        texts[key], loras[key] = render_text(workflow, key, str(values[key]), seed, tools)
     graph = apply_values(workflow, {**values, **texts}, object_info)
     graph = _with_notes(workflow, graph, {key: str(values[key]) for key in texts if texts[key] != values[key]}, cell)
     graph = _with_own_texts(workflow, graph, seed, tools, texts)
     for key, tags in loras.items():
         try:
-            graph = insert_loras(graph, workflow.fields.get(key, ()), tags)
+            graph = insert_loras(graph, slots_of(workflow, key), tags)
         except LoraTagError as error:
             raise PromptTextError(key, str(error)) from None
     return graph
+
+
+def render_text(
+    workflow: Workflow, key: FieldKey, template: str, seed: int, tools: PromptTools
+) -> tuple[str, Sequence[LoraTag]]:
+    """Return the text of a prompt as it is sent, and the LoRAs that its tags load, by the server's names.
+
+    Raises:
+        PromptTextError: The text cannot be used.
+    """
+    text = _expanded(key, template, seed, tools.wildcards)
+    if reads_tags(workflow, key):
+        return text, ()
+    rest, loras = _take_tags(key, text, tools) if has_lora_tags(text) else (text, ())
+    return unescape_lora_tags(rest), loras
 
 
 def with_literal_prompts(workflow: Workflow) -> Workflow:
@@ -178,12 +201,17 @@ def _with_own_texts(
     changed: dict[str, Any] = dict(graph)
     keys = _prompt_slots(workflow)
     for slot in workflow.templates:
-        key = keys.get(slot)
+        key, own_key = keys.get(slot), node_key(slot.node_id, slot.input_name)
         template = _text_at(graph, slot)
-        if template is None or key in expanded or not (tools.active or template == _text_at(workflow.graph, slot)):
+        if (
+            template is None
+            or key in expanded
+            or own_key in expanded
+            or not (tools.active or template == _text_at(workflow.graph, slot))
+        ):
             continue
         wildcards = tools.wildcards if key else NO_WILDCARDS
-        text = _expanded(key or node_key(slot.node_id, slot.input_name), template, seed, wildcards)
+        text = _expanded(key or own_key, template, seed, wildcards)
         if text != template:
             changed = {**set_value(changed, NO_DEFINITIONS, slot, text)}
             changed[slot.node_id] = annotated(changed[slot.node_id], TEMPLATES, {slot.input_name: template})
@@ -206,7 +234,7 @@ def _expanded(key: FieldKey, template: str, seed: int, wildcards: Wildcards) -> 
         raise PromptTextError(key, str(error)) from None
 
 
-def _take_tags(key: FieldKey, text: str, tools: PromptTools) -> tuple[str, list[Any]]:
+def _take_tags(key: FieldKey, text: str, tools: PromptTools) -> tuple[str, Sequence[LoraTag]]:
     try:
         rest, tags = take_lora_tags(text)
         if tools.loras is None:
@@ -218,7 +246,7 @@ def _take_tags(key: FieldKey, text: str, tools: PromptTools) -> tuple[str, list[
 
 def reads_tags(workflow: Workflow, key: FieldKey) -> bool:
     """Return whether a field's node reads LoRA tags itself, so that they stay in its text."""
-    return any(slot.class_type in OWN_LORA_TAGS for slot in workflow.fields.get(key, ()))
+    return any(slot.class_type in OWN_LORA_TAGS for slot in slots_of(workflow, key))
 
 
 def _with_notes(
@@ -226,7 +254,7 @@ def _with_notes(
 ) -> Graph:
     changed: dict[str, Any] = dict(graph)
     for key, template in templates.items():
-        for slot in workflow.fields.get(key, ()):
+        for slot in slots_of(workflow, key):
             changed[slot.node_id] = annotated(changed[slot.node_id], TEMPLATES, {slot.input_name: template})
     for key, value in cell.items():
         slots = workflow.fields.get(key, ())

@@ -11,7 +11,7 @@ from contextlib import suppress
 from fnmatch import fnmatchcase
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 MAX_FILES: Final = 10_000
 """Files of the folder that are listed."""
@@ -134,6 +134,22 @@ def load_wildcards(folder: Path | None) -> Wildcards:
         elif path.suffix in {".yaml", ".yml"}:
             lists.update((prefix + name, lines) for name, lines in _read_yaml(path))
     return Wildcards(files, lists)
+
+
+FolderStamp: TypeAlias = frozenset[tuple[str, int, int]]
+"""The path, time of change and size of each file of a folder."""
+
+
+def stamp_of(path: Path | None) -> FolderStamp:
+    """Return what differs once a file, or one below a folder, has changed; may block for as long as the disk does."""
+    if path is None:
+        return frozenset()
+    found = set()
+    for file in _files_below(path) if path.is_dir() else (path,):
+        with suppress(OSError):
+            status = file.stat()
+            found.add((str(file), status.st_mtime_ns, status.st_size))
+    return frozenset(found)
 
 
 def _files_below(folder: Path) -> Iterator[Path]:

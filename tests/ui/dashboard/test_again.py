@@ -156,6 +156,9 @@ async def test_ended_jobs_are_made_again_after_both_programs_were_started_anew(t
             await it.until(lambda: len(sim.submitted) == 5, "the job with a new seed")
             made = sim.submitted[-1]["prompt"]
             assert made["3"]["inputs"].pop("seed") != graphs[first]["3"]["inputs"].pop("seed")
+            # Its prompt is drawn again from the template, which stays with it.
+            assert made["6"]["inputs"].pop("text") in {"a red fox", "a blue fox"}
+            assert graphs[first]["6"]["inputs"].pop("text") in {"a red fox", "a blue fox"}
             assert made == graphs[first]
 
 
@@ -173,3 +176,31 @@ async def test_new_seeds_of_another_clients_job_are_all_different() -> None:
         await it.shows("Queued again with new seeds")
         made = sim.submitted[-1]["prompt"]
         assert len({made["3"]["inputs"]["seed"], made["11"]["inputs"]["seed"], graph["3"]["inputs"]["seed"]}) == 3
+
+
+async def test_capital_r_draws_the_prompt_again_and_r_repeats_it(tmp_path: Path) -> None:
+    (tmp_path / "wildcards").mkdir()
+    animals = tmp_path / "wildcards/animal.txt"
+    animals.write_text("\n".join(f"animal {number}" for number in range(1_000)))
+    config = SimConfig(steps_per_second=0, load_seconds=0)
+    async with SimServer(config) as sim, screen(sim.url, (160, 40), prompt_files=tmp_path) as it:
+
+        def texts() -> list[str]:
+            return [body["prompt"]["6"]["inputs"]["text"] for body in sim.submitted]
+
+        await it.shows("dreamshaper_8")
+        await it.generate("a __animal__", images="1", width="64", height="64")
+        await it.has_jobs(S.SUCCEEDED)
+        await it.press("escape", "home", "r")
+        await it.has_jobs(S.SUCCEEDED, S.CACHED)
+        assert texts()[1] == texts()[0]
+        await it.press("home", "R")
+        await it.shows("Its prompt was")
+        await it.has_jobs(S.SUCCEEDED, S.CACHED, S.SUCCEEDED)
+        assert texts()[2] != texts()[0]
+        animals.unlink()
+        await it.press("home", "R")
+        await it.shows("Its prompt is")
+        await it.has_jobs(S.SUCCEEDED, S.CACHED, S.SUCCEEDED, S.SUCCEEDED)
+        assert texts()[3] in texts()[:3]
+        assert len(set(seeds(sim))) == 3

@@ -1,21 +1,24 @@
 """The tools of a prompt: weights, completion, another editor, the whole screen, and what its variations become."""
 
+import asyncio
 import os
 import sys
-import time
 from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from textual._xterm_parser import XTermParser
 
 from comfytui.sim.server import SimServer
 from comfytui.ui.external_editor import EditorError, edit_text, editor_command
 from comfytui.ui.form.completion_list import CompletionList
 from comfytui.ui.form.prompt_area import PromptArea
 from comfytui.workflow.graph import workflow_of
+from comfytui.workflow.prompt_text.completion import Kind, Query
 from tests.fake_backend import FakeBackend
 from tests.sim.graphs import two_seeds
-from tests.ui.screen import Screen, screen
+from tests.timings import FAST, timings
+from tests.ui.screen import PATIENT, Screen, screen
 from tests.workflow.graphs import stable_diffusion
 
 TAGS = '1girl,0,900,"girl"\nblue_eyes,0,500\nblue_sky,0,700\n'
@@ -89,18 +92,59 @@ async def test_completion_without_any_files_types_on() -> None:
         assert prompt_of(it).text == "blue __x embedding:y"
 
 
-async def test_key_is_painted_soon_with_200_000_tags(tmp_path: Path) -> None:
+async def test_changed_files_are_read_again_while_typing(files: Path) -> None:
+    soon = timings(PATIENT, form={"completions": 0.0})
+    async with screen(FakeBackend(), prompt_files=files, timings=soon) as it:
+        await it.write("prompt", "blu")
+        await it.shows("blue eyes  500")
+        (files / "tags.csv").write_text("blue_moon,0,9\n")
+        await it.press("e")
+        await it.shows("blue moon  9")
+        assert "blue eyes" not in it.text
+        await it.write("prompt", "a __an")
+        await it.shows("animal")
+        (files / "wildcards/ancient.txt").write_text("temple\n")
+        await it.press("c")
+        await it.shows("ancient")
+        await it.press("escape")
+        (files / "wildcards/anchor.txt").write_text("rusty\n")
+        prompt_of(it).complete()
+        sources = prompt_of(it).sources
+        assert sources is not None
+        await it.until(lambda: sources.find(Query(Kind.WILDCARD, "anch", 0)), "the wildcard")
+        assert "anchor" not in it.text
+
+
+async def test_names_of_the_server_are_read_again_after_it_came_back() -> None:
+    backend = FakeBackend()
+    backend.embedded = ("old_hands",)
+    async with screen(backend, timings=FAST) as it:
+        await it.shows("live")
+        await it.write("prompt", "embedding:")
+        await it.shows("old_hands")
+        backend.embedded = ("new_hands",)
+        await it.write("prompt", "embedding:")
+        await it.shows("old_hands")
+        backend.go_down()
+        await it.until(lambda: "live" not in it.text, "the link to break")
+        await it.write("prompt", "embedding:o")
+        await it.shows("old_hands")
+        backend.is_up = True
+        await it.shows("live")
+        await it.write("prompt", "embedding:")
+        await it.shows("new_hands")
+        assert "old_hands" not in it.text
+
+
+async def test_letters_typed_among_200_000_tags_are_all_there(tmp_path: Path) -> None:
     (tmp_path / "tags.csv").write_text("".join(f"long_hair_{number},0,{number}\n" for number in range(200_000)))
     async with screen(FakeBackend(), prompt_files=tmp_path) as it:
         await it.write("prompt", "lo")
         await it.shows("long hair 199999")
-        sources = prompt_of(it).sources
-        started = time.perf_counter()
-        prompt_of(it)._is_typing = True
-        prompt_of(it).insert("n")
-        prompt_of(it).complete()
-        assert sources is not None
-        assert time.perf_counter() - started < 1
+        await it.press(*"ng hair 77")
+        assert prompt_of(it).text == "long hair 77"
+        await it.shows("long hair 77999")
+        assert "long hair 199999" not in it.text
 
 
 async def test_expansions_are_shown_with_their_seeds(files: Path) -> None:
@@ -117,6 +161,55 @@ async def test_expansions_are_shown_with_their_seeds(files: Path) -> None:
         await it.write("prompt", "a fox")
         await it.press("f4")
         await it.shows("no variations")
+
+
+async def test_expansions_are_shown_as_they_are_sent(files: Path) -> None:
+    async with screen(FakeBackend(), prompt_files=files) as it:
+        await it.shows("live")
+        name = FakeBackend().models["loras"][0]
+        await it.write("prompt", f"a {{red|blue}} fox <lora:{name}:0.8:0.5>")
+        await it.press("f4")
+        await it.shows(f"LoRA {name} x 0.8, CLIP x 0.5")
+        assert "<lora:" not in it.text
+        await it.press("escape")
+        await it.until(lambda: it.app.screen.query("#prompt"), "the form")
+        await it.write("prompt", f"a fox <lora:{name}>")
+        await it.press("f4")
+        await it.shows("This prompt as it is sent")
+        await it.shows(f"LoRA {name} x 1")
+        await it.press("escape")
+        await it.until(lambda: it.app.screen.query("#prompt"), "the form")
+        await it.write("prompt", "a fox <lora:nowhere:1>")
+        await it.press("f4")
+        await it.shows("LoRA 'nowhere' is not on the")
+
+
+async def test_fixed_seed_says_that_variations_are_the_same_too() -> None:
+    async with screen(FakeBackend()) as it:
+        await it.write("prompt", "a fox")
+        await it.write("seed", "7")
+        await it.write("images", "3")
+        await it.shows("All 3 images will be the same:")
+        await it.write("prompt", "a {red|blue} fox")
+        await it.shows("with the same variations")
+        await it.write("prompt", "a red fox")
+        await it.shows("All 3 images will be the same:")
+
+
+async def test_alt_z_as_terminals_send_it_is_no_letter() -> None:
+    async with screen(FakeBackend()) as it:
+        await it.write("prompt", "a fox")
+        parser = XTermParser()
+        keys = [*parser.feed("\x1bz")]
+        # An escape sequence may follow the escape, until some time is over.
+        while not keys:
+            await asyncio.sleep(0.01)
+            keys += parser.tick()
+        for key in keys:
+            it.app.post_message(key)
+        await it.until(lambda: it.app.screen.query_one(PromptArea).size.height > 30, "the whole screen")
+        assert it.app.screen.query_one(PromptArea).text == "a fox"
+        await it.press("escape")
 
 
 async def test_whole_screen_gives_the_text_back() -> None:
