@@ -1,10 +1,11 @@
 """Texts that were sent as they are, as templates that become just these texts again."""
 
 from comfytui.workflow.annotations import templates_of
-from comfytui.workflow.fields import FieldKey
+from comfytui.workflow.field_keys import FieldKey, node_key
 from comfytui.workflow.graph import Graph, Workflow
-from comfytui.workflow.nodes import nodes_of
+from comfytui.workflow.nodes import Nodes, nodes_of
 from comfytui.workflow.prompt_text.lora_tags import escape_lora_tags
+from comfytui.workflow.prompt_text.prompt_inputs import prompt_inputs
 from comfytui.workflow.prompt_text.rendering import is_text_key, reads_tags
 from comfytui.workflow.prompt_text.template import MAX_TEMPLATE, escaped_text, may_vary
 from comfytui.workflow.prompt_text.wildcards import Wildcards
@@ -15,18 +16,31 @@ def literal_texts(graph: Graph, workflow: Workflow, wildcards: Wildcards) -> dic
 
     Args:
         graph: The graph that was sent. Texts whose template is noted in it are left out.
-        workflow: The workflow whose fields they are.
+        workflow: The workflow whose fields they are. Prompts of other inputs that are as in it are left out too.
         wildcards: The user's wildcards.
     """
     noted, nodes = templates_of(graph), nodes_of(graph)
     found: dict[FieldKey, str] = {}
-    for key in filter(is_text_key, workflow.fields):
-        slot = workflow.fields[key][0]
-        text = nodes[slot.node_id].inputs.get(slot.input_name) if slot.node_id in nodes else None
-        if isinstance(text, str) and (slot.node_id, slot.input_name) not in noted:
+    fields = {key: slots[0] for key, slots in workflow.fields.items() if is_text_key(key)}
+    places = {key: (slot.node_id, slot.input_name) for key, slot in fields.items()}
+    for key, place in {**places, **_other_prompts(nodes, workflow)}.items():
+        text = _value(nodes, place)
+        if isinstance(text, str) and place not in noted:
             tagged = text if reads_tags(workflow, key) else escape_lora_tags(text)
             varied = may_vary(tagged) and len(tagged) <= MAX_TEMPLATE
             escaped = escaped_text(tagged, wildcards.__contains__) if varied else tagged
             if escaped != text:
                 found[key] = escaped
     return found
+
+
+def _other_prompts(nodes: Nodes, workflow: Workflow) -> dict[FieldKey, tuple[str, str]]:
+    """Return the prompts that no field of a workflow sets and that differ from its own, by their keys."""
+    in_fields = {(slot.node_id, slot.input_name) for slots in workflow.fields.values() for slot in slots}
+    places, own = prompt_inputs(workflow.graph) - in_fields, nodes_of(workflow.graph)
+    return {node_key(*place): place for place in sorted(places) if _value(nodes, place) != _value(own, place)}
+
+
+def _value(nodes: Nodes, place: tuple[str, str]) -> object:
+    node_id, name = place
+    return nodes[node_id].inputs.get(name) if node_id in nodes else None

@@ -2,11 +2,22 @@
 
 from typing import Any
 
+import pytest
+
 from comfytui.workflow.annotations import restore_templates
 from comfytui.workflow.field_keys import FieldValue
 from comfytui.workflow.graph import workflow_of
+from comfytui.workflow.prompt_text.literal import literal_texts
 from comfytui.workflow.prompt_text.prompt_inputs import prompt_inputs
-from comfytui.workflow.prompt_text.rendering import PromptTools, needs_loras, render, template_keys
+from comfytui.workflow.prompt_text.rendering import (
+    PromptTextError,
+    PromptTools,
+    check_choices,
+    needs_loras,
+    render,
+    template_keys,
+)
+from comfytui.workflow.prompt_text.wildcards import NO_WILDCARDS
 from tests.workflow.graphs import node
 from tests.workflow.graphs.stable_diffusion import sd15
 
@@ -66,3 +77,23 @@ def test_second_prompts_are_templates_too() -> None:
         "prompt": "a",
     }
     assert template_keys(workflow, values) == ["prompt-2", "lyrics"]
+
+
+def test_nodes_prompt_that_was_sent_as_it_is_can_be_sent_so_again() -> None:
+    text = "a {red|blue} fox <lora:ink:0.5>"
+    sent = {**GRAPH, "22": node("PrimitiveStringMultiline", value=text), "23": node("TextGenerate", prompt="{a|c}")}
+    workflow = workflow_of("test", GRAPH)
+    literal = literal_texts(sent, workflow, NO_WILDCARDS)
+    assert literal.keys() == {"22.value"}
+    assert rendered({"22.value": text, **literal})["22"]["inputs"]["value"] == text
+    assert literal_texts(sent, workflow_of("test", sent), NO_WILDCARDS) == {}
+    made = rendered({"22.value": "a {red|blue} fox"})
+    assert literal_texts(made, workflow, NO_WILDCARDS) == {}
+
+
+def test_variations_of_a_nodes_prompt_that_would_take_minutes_are_refused() -> None:
+    workflow, values = workflow_of("test", GRAPH), {"22.value": "{a|b}" * 1_000}
+    check_choices(workflow, values, 10, PromptTools())
+    check_choices(workflow, {"25.filename_prefix": "{a|b}" * 1_000}, 1_000, PromptTools())
+    with pytest.raises(PromptTextError, match="too many variations"):
+        check_choices(workflow, values, 1_000, PromptTools())
