@@ -191,6 +191,7 @@ async def test_capital_r_draws_the_prompt_again_and_r_repeats_it(tmp_path: Path)
         await it.shows("dreamshaper_8")
         await it.generate("a __animal__", images="1", width="64", height="64")
         await it.has_jobs(S.SUCCEEDED)
+        await it.shows("✓ mine ")
         await it.press("escape", "home", "r")
         await it.has_jobs(S.SUCCEEDED, S.CACHED)
         assert texts()[1] == texts()[0]
