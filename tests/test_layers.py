@@ -46,6 +46,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         "comfy.server",
         "decoding",
         "garbage_pause",
+        "new_files",
         "presentation",
         "presets",
         "private_files",
