@@ -120,6 +120,7 @@ def with_promoted_prompt(text: str) -> dict[str, Any]:
         ("a/* x */ {b|c", "a {b|c}"),
         (r"\{a\|b\} {c|\}\|}", r"\{a|b\} {c|\}\|}"),
         ("cat{ with hat|}", "cat{{1$$} with hat|}"),
+        ("{\n/|}", "{{1$$}\n/|}"),
         ("a { red | blue } car", "a { red | blue } car"),
         ("https://x {a|b}", "https:"),
     ],

@@ -78,11 +78,16 @@ def _reduced(text: str, choose: Callable[[Sequence[str], str], str]) -> tuple[st
 
 
 def _as_choice(options: Sequence[str], before: str) -> str:
-    """Return a choice of a template, whose options begin with no space unless it is behind another one."""
+    """Return a choice of a template; a space at the start of an option is for reading, unless it is behind a word."""
     if len(options) == 1:
         return options[0]
-    if before and not before.isspace():
-        options = [_EMPTY + option if option[:1].isspace() else option for option in options]
+    keeps_spaces = bool(before) and not before.isspace()
+
+    def kept(option: str) -> bool:
+        space = option[: len(option) - len(option.lstrip())]
+        return bool(space) and (keeps_spaces or not set(space) <= {" "})
+
+    options = [_EMPTY + option if kept(option) else option for option in options]
     return f"{{{'|'.join(options)}}}"
 
 

@@ -22,6 +22,7 @@ TEMPLATE = Template("fox", "A fox \x1b[31min the snow", description="One fox, ma
 
 
 async def pick(it: Screen, text: str) -> None:
+    await it.shows("live")  # Before that, the server's lists cannot be read.
     await it.press("ctrl+o")
     await it.shows("Open a workflow")
     await it.press(*["space" if letter == " " else "full_stop" if letter == "." else letter for letter in text])
@@ -57,7 +58,6 @@ async def test_it_opens_a_template_of_the_server(size: tuple[int, int]) -> None:
     backend = FakeBackend()
     backend.offered = [("Animals", TEMPLATE, editor_txt2img("a fox in the snow"))]
     async with screen(backend, size=size) as it:
-        await it.shows("live")
         await pick(it, "snow")
         await it.shows("Animals")
         await it.shows("many flakes")
@@ -75,7 +75,6 @@ async def test_it_opens_a_saved_workflow_of_the_server() -> None:
     backend = FakeBackend()
     backend.saved = {"mine/portrait.json": editor_txt2img("an old man"), "broken.json": [1, 2]}
     async with screen(backend) as it:
-        await it.shows("live")
         await pick(it, "portrait")
         await it.shows("mine/portrait")
         await it.press("enter")
