@@ -4,6 +4,7 @@ What these need is imported late: the first paint does not need it.
 """
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on
@@ -13,6 +14,7 @@ from textual.css.query import NoMatches
 from textual.document._document import Document
 from textual.events import Blur, Key
 from textual.widgets import TextArea
+from textual.worker import Worker
 
 if TYPE_CHECKING:
     from comfytui.ui.form.completion_list import CompletionList
@@ -139,7 +141,9 @@ class PromptArea(TextArea):
             return
         entries = sources.find(query)
         if sources.is_due(query.kind):
-            self.run_worker(self._load(sources, query.kind), group=f"names-{query.kind.name}")
+            _: Worker[None] = self.run_worker(
+                partial(self._load, sources, query.kind), group=f"names-{query.kind.name}"
+            )
         if entries or self._open_list():
             self._list().show(entries or [], self.cursor_screen_offset)
             self._show_words()
@@ -159,7 +163,8 @@ class PromptArea(TextArea):
             return
         words = sources.trigger_words(entry.name)
         if words is None:
-            self.run_worker(self._load_words(sources, entry.name), group="trigger-words", exclusive=True)
+            work = partial(self._load_words, sources, entry.name)
+            _: Worker[None] = self.run_worker(work, group="trigger-words", exclusive=True)
         else:
             completions.show_detail(entry.name, words)
 
