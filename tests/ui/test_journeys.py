@@ -61,10 +61,12 @@ async def find_input(it: Screen, words: str) -> None:
 async def test_a_lora_of_a_template_is_switched_off_and_another_one_weakened(size: tuple[int, int]) -> None:
     async with SimServer(QUICK) as sim, screen(sim.url, size) as it:
         await open_template(it, "Text to image with LoRAs")
+        await it.until(lambda: "│ Prompt " in it.text, "the first label of the form")
         await find_input(it, "lora")
         await it.shows("[x] pixel-art-xl")
         await it.press("space")
         await it.shows("[ ] pixel-art-xl")
+        await it.shows("Was on (ctrl+r).")
         await it.press("down", "right", "right", *["minus"] * 2)
         await it.shows("•[x] detail_tweake")
         await it.press("f5")

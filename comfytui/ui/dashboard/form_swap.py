@@ -47,6 +47,9 @@ async def swap_form(context: DashboardContext, new: PromptForm) -> None:
         if cursor is not None:
             _place(new, cursor)
         await old.remove()
+    if context.screen.focused is new.first_control:
+        # A focused control is scrolled into view without the label above it.
+        new.call_after_refresh(new.scroll_home, animate=False)
 
 
 def show_exactly(form: PromptForm, texts: FormTexts) -> None:

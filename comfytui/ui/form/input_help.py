@@ -15,12 +15,16 @@ def help_text(item: Item, values: InputValues) -> str:
         return f"{upload}. ctrl+r cancels it."
     if error := values.error(item):
         return f"! {error}"
-    parts = [
-        f"Was {sanitize(text_of(item.value), MAX_FILE_VALUE) or 'empty'} (ctrl+r)" if values.is_changed(item) else ""
-    ]
+    parts = [f"Was {_file_value(item)} (ctrl+r)" if values.is_changed(item) else ""]
     parts += [f"{len(several)} values: an image of each" if (several := values.several(item)) else ""]
     parts += [_sentence(item.spec.tooltip or item.label), _accepted(item.spec)]
     return " ".join(f"{part}." for part in parts if part)
+
+
+def _file_value(item: Item) -> str:
+    if item.spec.kind == "bool":
+        return "on" if item.value else "off"
+    return sanitize(text_of(item.value), MAX_FILE_VALUE) or "empty"
 
 
 def _sentence(text: str) -> str:
