@@ -138,8 +138,9 @@ async def watching(
 ) -> AsyncIterator[Watcher]:
     """Run a service on a server, and record its notifications."""
     service = ServiceThread(server, client_id=client_id, folder=folder, fresh=fresh, observe=observe, timings=timings)
+    watcher = Watcher(service)  # Before the start: what is posted at once is recorded, too.
     service.start()
     try:
-        yield Watcher(service)
+        yield watcher
     finally:
         assert await asyncio.to_thread(service.stop), "the service did not stop in time"

@@ -110,7 +110,8 @@ class DefinitionReader:
                     raise
             self._source, self._classes = source, classes
             if self._files is not None and classes is not None:
-                await asyncio.to_thread(self._files.write, fingerprint, stats.version, classes)
+                # Nobody waits for the disk; the loop does at its end.
+                asyncio.get_running_loop().run_in_executor(None, self._files.write, fingerprint, stats.version, classes)
         return self._classes or {}
 
     async def read_earlier(self, fingerprint: str) -> Definitions | None:

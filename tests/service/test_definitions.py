@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -71,6 +72,7 @@ async def test_a_server_that_is_away_has_what_it_had(tmp_path: Path) -> None:
     async with SimServer(QUICK) as sim, ComfyBackend(Server.from_url(sim.url)) as backend:
         fingerprint = server_fingerprint(await backend.system_stats())
         current = await DefinitionReader(files).read(backend)
+        await eventually(lambda: files.read(fingerprint) is not None, "the file")
         await sim.stop()
         later = await DefinitionReader(files).read(backend, fingerprint=fingerprint)
         assert (later.classes, later.is_current) == (current.classes, False)
@@ -78,6 +80,16 @@ async def test_a_server_that_is_away_has_what_it_had(tmp_path: Path) -> None:
             await DefinitionReader(files).read(backend, fingerprint="unknown")
         with pytest.raises(Unreachable):
             await DefinitionReader().read(backend, fingerprint=fingerprint)
+
+
+async def test_a_slow_disk_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = Event()
+    monkeypatch.setattr(DefinitionFiles, "write", lambda *_: written.wait())
+    try:
+        async with SimServer(QUICK) as sim, ComfyBackend(Server.from_url(sim.url)) as backend:
+            assert "KSampler" in (await DefinitionReader(DefinitionFiles(tmp_path)).read(backend)).classes
+    finally:
+        written.set()
 
 
 async def test_too_many_are_read_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:

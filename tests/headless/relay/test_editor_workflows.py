@@ -102,7 +102,8 @@ async def test_a_small_workflow_that_becomes_a_large_graph_is_not_made_often() -
 async def test_what_the_server_had_before_is_used_while_it_is_away(tmp_path: Path) -> None:
     async with SimServer(QUICK) as sim, running_relay(sim.url, folder=tmp_path) as relay:
         await relay.live()
-        assert (await generate(relay, {"workflow": editor_txt2img()}))[0] == 202
+        status, answer = await generate(relay, {"workflow": editor_txt2img()})
+        assert status == 202, answer
         await sim.stop()
         await eventually(lambda: relay.state.unobserved_since is not None, "the end of the link")
         status, answer = await generate(relay, {"workflow": editor_txt2img("another")})
