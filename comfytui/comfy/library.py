@@ -34,6 +34,8 @@ WORKFLOWS = "workflows"
 NO_FOLDER = b"Directory not found"
 """The response to a list of saved workflows before the first one is saved."""
 TOO_LARGE = 413
+FAILED = 500
+"""The response to a mask that has not the size of its image."""
 CHECKED_SIZE = MIB
 """Bytes of a file from which on the server's limit is read before it is sent."""
 
@@ -168,7 +170,8 @@ class ServerLibrary(HttpApi):
 
         Raises:
             OSError: The file cannot be read.
-            ServerError: The server or a proxy does not take it; the message says why.
+            ServerError: The server or a proxy does not take it; the message says why. Of a mask, also that the server
+                has no such image, or that their sizes differ.
         """
         from comfytui.comfy.http.multipart import UploadBody, upload_name
         from comfytui.comfy.protocol.parse_library import parse_uploaded
@@ -184,12 +187,34 @@ class ServerLibrary(HttpApi):
         except ServerError as error:
             if error.status is None and body.sent < body.size:
                 raise self._broken_off(body) from None
+            if error.status == FAILED and mask_of is not None:
+                raise self._mask_failed(mask_of) from None
             raise
         if response.status == TOO_LARGE:
             raise self._too_large(body)
         if response.status == 400:
             raise ServerError(f"{self._server.label} does not take a file named {sanitize(name, 100)}: rename it.", 400)
-        return await self._parse_success(response, parse_uploaded)
+        file = await self._parse_success(response, parse_uploaded)
+        if mask_of is not None:
+            await self._check_masked(file, mask_of)
+        return file
+
+    async def _check_masked(self, file: "ServerFile", mask_of: "ServerFile") -> None:
+        """Raise ServerError if there is no such file: the response is the same where the mask's image is missing."""
+        params = {"filename": file.name, "subfolder": file.subfolder, "type": file.folder}
+        path = await self._find_prefix() + "/view"
+        response = await self._transport.request("HEAD", path, params=params, limit=STATS_LIMIT)
+        if response.status == 404:
+            name = sanitize(mask_of.value, 100)
+            raise ServerError(
+                f"{self._server.label} has no picture {name}, so the mask was not kept: upload the picture first.", 404
+            )
+
+    def _mask_failed(self, mask_of: "ServerFile") -> ServerError:
+        name = sanitize(mask_of.value, 100)
+        return ServerError(
+            f"{self._server.label} could not put the mask into {name}: make it of the same size as the picture.", FAILED
+        )
 
     async def _check_upload_size(self, body: "UploadBody") -> None:
         """Raise ServerError if the server says that it takes no file of this size."""

@@ -9,7 +9,7 @@ from PIL import Image
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ServerError
 from comfytui.comfy.protocol.events import Output
-from comfytui.comfy.protocol.library import ServerFile
+from comfytui.comfy.protocol.library import ServerFile, server_file
 from comfytui.comfy.server import Server
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
@@ -91,6 +91,23 @@ async def test_a_mask_is_put_into_the_image_that_it_belongs_to(client: ComfyClie
     content = await client.view(Output(mask.name, mask.subfolder, mask.folder))
     with Image.open(BytesIO(content)) as masked:
         assert masked.getpixel((3, 3)) == (250, 10, 30, 70)
+
+
+async def test_a_mask_of_a_picture_that_is_missing_is_an_error(client: ComfyClient) -> None:
+    mask = _png(Image.new("RGBA", IMAGE.size))
+    with pytest.raises(ServerError, match=r"has no picture a/fox\.png, so the mask was not kept"):
+        await client.upload(mask, "mask.png", subfolder="clipspace", mask_of=ServerFile("fox.png", "a"))
+
+
+async def test_a_mask_of_another_size_is_said_in_words(client: ComfyClient) -> None:
+    image = await client.upload(_png(), "fox.png")
+    with pytest.raises(ServerError, match=r"could not put the mask into fox\.png: make it of the same size"):
+        await client.upload(_png(Image.new("RGBA", (8, 8))), "mask.png", mask_of=image)
+
+
+@pytest.mark.parametrize("file", [ServerFile("x.png"), ServerFile("x.png", "a/b"), ServerFile("x [y].png", "", "temp")])
+def test_a_file_is_found_by_the_value_of_an_input(file: ServerFile) -> None:
+    assert server_file(file.value) == file
 
 
 async def test_a_file_above_the_limit_of_comfyui_is_refused_before_it_is_sent(client: ComfyClient) -> None:

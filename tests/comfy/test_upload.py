@@ -43,7 +43,12 @@ class Receiver:
 
     @property
     def routes(self) -> dict[str, Handler]:
-        return {"GET /api/prompt": PROMPT, "POST /api/upload/image": self.take, "POST /api/upload/mask": self.take}
+        return {
+            "GET /api/prompt": PROMPT,
+            "POST /api/upload/image": self.take,
+            "POST /api/upload/mask": self.take,
+            "HEAD /api/view": answering(""),
+        }
 
 
 async def test_a_file_is_sent_from_the_disk_with_its_progress(tmp_path: Path) -> None:

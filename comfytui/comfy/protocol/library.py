@@ -83,3 +83,13 @@ class ServerFile:
     def reference(self) -> str:
         """The JSON by which a mask names the image that it belongs to."""
         return json.dumps({"filename": self.name, "subfolder": self.subfolder, "type": self.folder})
+
+
+def server_file(value: str) -> ServerFile:
+    """Return the file that an input of a node names, see `ServerFile.value`."""
+    for folder in FOLDERS:
+        if value.endswith(mark := f" [{folder}]"):
+            subfolder, _, name = value.removesuffix(mark).rpartition("/")
+            return ServerFile(name, subfolder, folder)
+    subfolder, _, name = value.rpartition("/")
+    return ServerFile(name, subfolder)

@@ -46,11 +46,11 @@ class InputActions:
 
     def upload(self, event: InputPanel.FileNamed) -> None:
         """Upload a file of this machine, and use the name that the server gives it."""
-        panel, item, path = event.panel, event.item, event.path
-        self._context.run(partial(self._upload, panel, item, path), f"upload {item.key}")
+        upload = Upload(event.path, event.mask_of)
+        self._context.run(partial(self._upload, event.panel, event.item, upload), f"upload {event.item.key}")
 
-    async def _upload(self, panel: InputPanel, item: Item, path: Path) -> None:
-        name, upload = sanitize(path.name, MAX_NAME), Upload(path)
+    async def _upload(self, panel: InputPanel, item: Item, upload: "Upload") -> None:
+        name = sanitize(upload.path.name, MAX_NAME)
         future = self._context.service.call(upload.run)
         panel.uploads.show(item, f"Uploading {name}", upload.cancel)
         try:
@@ -61,8 +61,10 @@ class InputActions:
                 panel.uploads.end(item, f"The upload of {name} was cancelled.")
                 return
             file = waiting.result()
-        except (ComfyError, OSError) as error:
+        except ComfyError as error:
             panel.uploads.end(item, f"{name} could not be uploaded: {error}")
+        except OSError as error:
+            panel.uploads.end(item, f"{name} could not be uploaded: {(error.strerror or str(error)).lower()}.")
         else:
             panel.uploads.take(item, file.value)
 
@@ -72,10 +74,13 @@ class Upload:
 
     Args:
         path: The file.
+        mask_of: The picture of the server that the file is a mask for, as an input names it; empty if it is none.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, mask_of: str = "") -> None:
+        self.path = path
+        """The file."""
+        self._mask_of = mask_of
         self._sent = self._total = 0
         self._cancel: Callable[[], object] = lambda: None
 
@@ -84,7 +89,14 @@ class Upload:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
         self._cancel = partial(loop.call_soon_threadsafe, task.cancel)
-        return await backend.upload(self._path, self._path.name, self._report)
+        if not self._mask_of:
+            return await backend.upload(self.path, self.path.name, self._report)
+        from comfytui.comfy.protocol.library import server_file
+        from comfytui.service.mask_files import FOLDER, masked_name, read_mask
+
+        picture, mask = server_file(self._mask_of), await asyncio.to_thread(read_mask, self.path)
+        name = masked_name(picture.name)
+        return await backend.upload(mask, name, self._report, subfolder=FOLDER, mask_of=picture)
 
     def cancel(self) -> None:
         """End the upload, from any thread."""

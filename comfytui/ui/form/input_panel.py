@@ -55,6 +55,8 @@ class InputPanel(Vertical):
         panel: "InputPanel"
         item: Item
         path: Path
+        mask_of: str = ""
+        """The picture of the server that the file is a mask for, as an input names it; empty for a file of its own."""
 
     class DefinitionsNeeded(Message):
         """Posted when inputs of nodes are shown, for which the server's definitions are not known."""
@@ -229,7 +231,7 @@ class InputPanel(Vertical):
         elif item.spec.kind == "choice" and typed == SEVERAL_KEY and item.spec.options:
             pick_several(self.app, item, text, take)
         elif item.spec.kind in {"choice", "file"}:
-            pick_value(self.app, item, text, typed, take)
+            pick_value(self.app, item, text, typed, take, partial(self._take_mask, item, text))
         elif item.spec.multiline:
             edit_text(self.app, item, text + typed, take)
         else:
@@ -252,6 +254,9 @@ class InputPanel(Vertical):
             self.uploads.end(item, f"There is no file {sanitize(text, MAX_PATH)} on this machine.")
         else:
             self.inputs.change(item, text)
+
+    def _take_mask(self, item: Item, picture: str, path: Path) -> None:
+        self.post_message(self.FileNamed(self, item, path, picture))
 
     def _edit_in_place(self, item: Item, typed: str) -> None:
         column, line, cells = self.inputs.value_region()

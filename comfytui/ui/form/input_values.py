@@ -86,8 +86,8 @@ class InputValues:
         name, spec = text_of(item.value), item.spec
         if spec.kind != "file" or not spec.upload or spec.options is None or item.key in self._texts:
             return ""
-        # The name of a file in another folder has that folder at its end.
-        if not name or name in spec.options or name.endswith("]"):
+        # Only the input folder itself is listed: the name of a file in another one has that folder at its end.
+        if not name or name in spec.options or name.endswith("]") or "/" in name:
             return ""
         name = sanitize(name, MAX_CHOICE)
         return f"'{name}' is not among the server's files: enter chooses one of them, or one of this machine to upload."

@@ -13,11 +13,16 @@ from comfytui.ui.widgets.entry_search import Entry, EntryGroup
 Take = Callable[[str], object]
 """Takes the text of the new value."""
 
+TakePath = Callable[[Path], object]
+"""Takes the path of a file of this machine."""
+
 BROWSE: Final = "\0browse"
 """Stands for browsing among the names of files, none of which has a null character."""
+MASK: Final = "\0mask"
+"""Stands for browsing for a mask."""
 
 
-def pick_value(app: App[Any], item: Item, text: str, query: str, take: Take) -> None:
+def pick_value(app: App[Any], item: Item, text: str, query: str, take: Take, take_mask: TakePath) -> None:
     """Let the user choose one of an input's choices, or of the server's files; a file may also be named.
 
     Args:
@@ -26,24 +31,28 @@ def pick_value(app: App[Any], item: Item, text: str, query: str, take: Take) -> 
         text: The present value.
         query: What is typed in the picker at first.
         take: Takes the choice.
+        take_mask: Takes a mask for the picture that is the present value.
     """
     # Imported late: the first paint does not need it.
     from comfytui.ui.screens.picker import PickerScreen
 
     names = item.spec.options or ()
     is_free = item.spec.kind == "file" or item.spec.options is None
-    here = [EntryGroup("This machine", [Entry("Browse the folders…", BROWSE)])] if item.spec.upload else []
+    here = _on_this_machine(item, text)
+    before = sum(len(group.entries) for group in here)
 
     def take_entry(entry: Entry[str] | None) -> None:
         if entry is not None and here and entry.value == BROWSE:
-            _browse(app, item, take)
+            _browse(app, item.label, lambda path: take(str(path)))
+        elif entry is not None and here and entry.value == MASK:
+            _browse(app, "Mask", take_mask)
         elif entry is not None:
             take(entry.value)
 
     screen = PickerScreen(
         item.label,
         [*here, EntryGroup("Server", name_group(names).entries)] if here else [name_group(names)],
-        current=names.index(text) + len(here) if text in names else None,
+        current=names.index(text) + before if text in names else None,
         query=query.strip(),
         typed=str if is_free else None,
         empty="Type a name, or the path of a file of this machine."
@@ -55,16 +64,26 @@ def pick_value(app: App[Any], item: Item, text: str, query: str, take: Take) -> 
     app.push_screen(screen, take_entry)
 
 
-def _browse(app: App[Any], item: Item, take: Take) -> None:
+def _on_this_machine(item: Item, text: str) -> list[EntryGroup[str]]:
+    """Return the ways to files of this machine, for inputs that take uploads; a picture takes a mask, too."""
+    if item.spec.upload is None:
+        return []
+    entries = [Entry("Browse the folders…", BROWSE)]
+    if item.spec.upload.media == "image" and text and SEVERAL_SEPARATOR not in text:
+        entries.append(Entry("Put a mask into this picture…", MASK, "masked is what is transparent, or white"))
+    return [EntryGroup("This machine", entries)]
+
+
+def _browse(app: App[Any], heading: str, take: TakePath) -> None:
     """Let the user choose a file in the folders of this machine."""
     from comfytui.ui.folders import current_folder
     from comfytui.ui.screens.browse import BrowseScreen
 
     def take_path(entry: Entry[Path] | None) -> None:
         if entry is not None:
-            take(str(entry.value))
+            take(entry.value)
 
-    app.push_screen(BrowseScreen(item.label, current_folder()), take_path)
+    app.push_screen(BrowseScreen(heading, current_folder()), take_path)
 
 
 def pick_several(app: App[Any], item: Item, text: str, take: Take) -> None:

@@ -25,10 +25,18 @@ def is_offered(value: object, definition: InputDefinition) -> bool:
     """Whether the server surely or possibly takes a choice."""
     if definition.choices is None or not isinstance(value, str | int | float):
         return True
-    if isinstance(value, str) and is_file_input(definition) and (mark := _ANNOTATED.search(value)):
-        # Only the names in the input folder are listed.
-        return mark[1] != "input" or value[: mark.start()] in definition.offered
+    if isinstance(value, str) and is_file_input(definition):
+        return _is_possible_file(value, definition)
     return value in definition.offered
+
+
+def _is_possible_file(value: str, definition: InputDefinition) -> bool:
+    """Whether a file is listed, or is where none are: in another folder than the input folder, or below that."""
+    mark = _ANNOTATED.search(value)
+    if mark and mark[1] != "input":
+        return True
+    name = value[: mark.start()] if mark else value
+    return "/" in name or name in definition.offered
 
 
 def is_file_input(definition: InputDefinition) -> bool:

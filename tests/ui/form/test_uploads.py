@@ -1,8 +1,10 @@
 """Files of this machine for inputs of a workflow, sent to a simulated server over real sockets."""
 
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from textual.events import Paste
 
 from comfytui.sim.config import SimConfig
@@ -67,3 +69,43 @@ async def test_file_is_found_in_the_folders_of_this_machine(tmp_path: Path, monk
         await it.press(*"cat", "enter")
         await it.until(lambda: sim.files.get("input", "", "cat.png") == b"mine", "the upload")
         await it.until(lambda: "cat.png" in line(it, "Image "), "the server's name")
+
+
+async def test_mask_is_put_into_the_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture, mask = BytesIO(), Image.new("L", (32, 24), 0)
+    Image.new("RGB", mask.size, (250, 10, 30)).save(picture, "PNG")
+    mask.putpixel((0, 0), 255)
+    mask.save(tmp_path / "white.png")
+    monkeypatch.chdir(tmp_path)
+    async with SimServer(SimConfig()) as sim, screen(sim.url, SIZE, workflow=with_picture()) as it:
+        await at_image(it)
+        await put_in_mask(it, "white")
+        await it.until(lambda: "has no picture old.png" in it.text, "that the server lacks the picture")
+        assert filled_in(it)["20"]["inputs"]["image"] == "old.png"
+        sim.files.put(("input", "", "old.png"), picture.getvalue())
+        await put_in_mask(it, "white")
+        await it.until(lambda: "clipspace/old-masked.png" in line(it, "Image "), "the masked picture")
+        assert filled_in(it)["20"]["inputs"]["image"] == "clipspace/old-masked.png"
+        with Image.open(BytesIO(sim.files.get("input", "clipspace", "old-masked.png") or b"")) as masked:
+            assert masked.getpixel((0, 0)) == (250, 10, 30, 0)
+            assert masked.getpixel((1, 0)) == (250, 10, 30, 255)
+
+
+async def test_mask_that_masks_nothing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("L", (32, 24), 0).save(tmp_path / "black.png")
+    monkeypatch.chdir(tmp_path)
+    async with SimServer(SimConfig()) as sim, screen(sim.url, SIZE, workflow=with_picture()) as it:
+        await at_image(it)
+        await put_in_mask(it, "black")
+        said = it.app.screen.query_one("#input-help", Paragraph)
+        await it.until(lambda: "black.png could not be uploaded: nothing in it is transparent" in said.text, "why")
+
+
+async def put_in_mask(it: Screen, name: str) -> None:
+    """Choose a mask for the picture by keys."""
+    await it.press("enter")
+    await it.shows("Put a mask into this picture")
+    await it.press(*"put a mask", "enter")
+    await it.until(lambda: isinstance(it.app.screen, BrowseScreen) and f"{name}.png" in it.text, "the folder")
+    await it.press(*name, "enter")
+    await it.until(lambda: not isinstance(it.app.screen, BrowseScreen), "the form")

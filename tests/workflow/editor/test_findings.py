@@ -104,6 +104,8 @@ def test_the_same_model_in_another_folder_is_the_nearest() -> None:
         ("example.png [input]", False),
         ("gone.png", True),
         ("gone.png [input]", True),
+        ("clipspace/masked.png", False),
+        ("clipspace/masked.png [input]", False),
         ("made.png [output]", False),
         ("made.png [temp]", False),
     ],
