@@ -12,9 +12,9 @@ T = TypeVar("T")
 CHUNK: Final = 2_048
 """Entries whose texts are searched at once."""
 
-_DETAIL, _END = "\x1f", "\n"
+DETAIL, END = "\x1f", "\n"
 """What separates an entry's title from its detail, and an entry from the next one, in a text that is searched."""
-_SEPARATORS = str.maketrans({_DETAIL: " ", _END: " "})
+_SEPARATORS = str.maketrans({DETAIL: " ", END: " "})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,11 @@ class EntryGroup(Generic[T]):
         """Return the texts of a chunk's entries in lower case, one in a line, to be searched."""
         if (text := self._texts[chunk]) is None:
             entries = self.entries[chunk * CHUNK : (chunk + 1) * CHUNK]
-            text = _END.join(
-                f"{entry.title}{_DETAIL}{entry.detail}" if entry.detail else entry.title for entry in entries
+            text = END.join(
+                f"{entry.title}{DETAIL}{entry.detail}" if entry.detail else entry.title for entry in entries
             )
-            if text.count(_END) >= len(entries) or text.count(_DETAIL) > sum(bool(each.detail) for each in entries):
-                text = _END.join(_clean_text(entry) for entry in entries)
+            if text.count(END) >= len(entries) or text.count(DETAIL) > sum(bool(each.detail) for each in entries):
+                text = END.join(_clean_text(entry) for entry in entries)
             # Not casefold, which is three times as slow, and differs in few letters.
             self._texts[chunk] = text = text.lower()
         return text
@@ -68,7 +68,7 @@ class EntryGroup(Generic[T]):
 
 def _clean_text(entry: Entry[T]) -> str:
     title, detail = (text.translate(_SEPARATORS) for text in (entry.title, entry.detail))
-    return f"{title}{_DETAIL}{detail}"
+    return f"{title}{DETAIL}{detail}"
 
 
 class Search(Generic[T]):
@@ -145,7 +145,7 @@ class Search(Generic[T]):
         text = self._groups[number].text(chunk)
         if not all(word in text for word in self.words):
             return
-        texts = text.split(_END)
+        texts = text.split(END)
         start = self._offsets[number] + chunk * CHUNK
         first, *others = self.words
         for line in range(len(texts)) if lines is None else lines:
@@ -156,13 +156,17 @@ class Search(Generic[T]):
     def _rank(self, text: str) -> int:
         if text.startswith(self._query):
             return 0
-        title = text.partition(_DETAIL)[0]
+        title = text.partition(DETAIL)[0]
         if not all(word in title for word in self.words):
             return 3
         at = title.find(self.words[0])
         while at > 0 and title[at - 1].isalnum():
             at = title.find(self.words[0], at + 1)
         return 1 if at >= 0 else 2
+
+    def marks(self, title: str) -> frozenset[int]:
+        """Return the places of the letters of a title that are to be marked as those that match: none."""
+        return frozenset()
 
     @property
     def found(self) -> "Matches[T]":

@@ -93,6 +93,7 @@ class FilterList(Vertical):
         describe: Returns a text about the entry under the cursor.
         typed: Makes a value of what is typed, to be taken if no entry matches; None if only entries can be taken.
         empty: The text to show while there is no entry at all.
+        search: Finds the entries for what is typed.
     """
 
     class Chosen(Message):
@@ -111,6 +112,7 @@ class FilterList(Vertical):
         describe: Describe | None = None,
         typed: Callable[[str], Any] | None = None,
         empty: str = "There is nothing to choose from.",
+        search: type[Search[Any]] = Search,
         id: str | None = None,  # noqa: A002
     ) -> None:
         super().__init__(id=id)
@@ -121,7 +123,8 @@ class FilterList(Vertical):
         self._describe = describe
         self._typed = typed
         self._empty = empty
-        self._search = Search(groups, "")
+        self._searcher = search
+        self._search = search(groups, "")
         self._current = current
 
     def compose(self) -> ComposeResult:
@@ -203,7 +206,7 @@ class FilterList(Vertical):
 
     def _start_search(self, position: int | None = None) -> None:
         """Search for what is typed, in the last result if it was for fewer letters, with the cursor at a position."""
-        self._search = search = Search(self._shown_groups(), self.query_text, self._search)
+        self._search = search = self._searcher(self._shown_groups(), self.query_text, self._search)
         search.step(SLICE)
         self._show(position)
         if not search.done:

@@ -8,13 +8,17 @@ from rich.segment import Segment
 from textual import events
 from textual.message import Message
 
+from comfytui.presentation.formatting import SETTINGS_SEPARATOR
 from comfytui.sanitize import sanitize
 from comfytui.ui.widgets.entry_search import Entry, Search
 from comfytui.ui.widgets.line_list import LineList
+from comfytui.ui.widgets.marked_text import excerpt, parts
 from comfytui.ui.widgets.text import cut
 
 MAX_TITLE = 500
 """Characters of a title that are shown."""
+MAX_SEARCHED = 5_000
+"""Characters of a title in which the letters that match are looked for."""
 MAX_DETAIL_SHARE = 0.4
 """The largest part of a line that a detail takes from its title."""
 
@@ -25,6 +29,7 @@ class MatchList(LineList, can_focus=False):
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "matches--title",
         "matches--detail",
+        "matches--mark",
         "matches--cursor",
         "matches--cursor-blurred",
         "matches--empty",
@@ -88,16 +93,22 @@ class MatchList(LineList, can_focus=False):
         return len(self._matches)
 
     def line_content(self, index: int) -> object:
-        """Return the entry of a line."""
-        return self._matches.entry(index)
+        """Return the entry of a line, and which of its letters are marked."""
+        entry = self._matches.entry(index)
+        return entry, self._search.marks(sanitize(entry.title, MAX_SEARCHED))
 
     def render_row(self, index: int, width: int) -> Iterable[Segment]:
         """Return the title, and the detail at the right if there is room."""
         entry = self._matches.entry(index)
-        detail = _cut(entry.detail, int(width * MAX_DETAIL_SHARE))
-        room = width - 2 - (cell_len(detail) + 2 if detail else 0)
-        title = set_cell_size(_cut(entry.title, room), room)
-        yield Segment(f" {title} ", self.cursor_style("title", index, "matches", focused=True))
+        detail = _shown_detail(entry, width)
+        room = _title_room(width, detail)
+        title, style = sanitize(entry.title, MAX_SEARCHED), self.cursor_style("title", index, "matches", focused=True)
+        title, marks = excerpt(title, self._search.marks(title), room)
+        yield Segment(" ", style)
+        mark = style + self.get_component_rich_style("matches--mark", partial=True) if marks else style
+        for text, is_marked in parts(title, marks):
+            yield Segment(text, mark if is_marked else style)
+        yield Segment(" " * (room - cell_len(title) + 1), style)
         if detail:
             yield Segment(f" {detail} ", self.cursor_style("detail", index, "matches", focused=True))
 
@@ -107,10 +118,9 @@ class MatchList(LineList, can_focus=False):
         return [Segment(text, self.get_component_rich_style("matches--empty"))]
 
     def is_cut(self, entry: Entry[Any]) -> bool:
-        """Return whether an entry's title or detail is longer than its line shows."""
+        """Return whether an entry's title is longer than its line shows."""
         width = self.scrollable_content_region.width
-        taken = 2 + (cell_len(entry.detail) + 2 if entry.detail else 0)
-        return cell_len(sanitize(entry.title, MAX_TITLE)) > width - taken
+        return cell_len(sanitize(entry.title, MAX_TITLE)) > _title_room(width, _shown_detail(entry, width))
 
     def cursor_moved(self) -> None:
         """Tell that the cursor is on another entry."""
@@ -133,3 +143,16 @@ class MatchList(LineList, can_focus=False):
 def _cut(text: str, cells: int) -> str:
     """Return a text made harmless, and cut at the right."""
     return cut(sanitize(text, MAX_TITLE), cells)
+
+
+def _title_room(width: int, detail: str) -> int:
+    return width - 2 - (cell_len(detail) + 2 if detail else 0)
+
+
+def _shown_detail(entry: Entry[Any], width: int) -> str:
+    """Return as many parts of an entry's detail as fit; the first one may be cut."""
+    cells = int(width * MAX_DETAIL_SHARE)
+    pieces = sanitize(entry.detail, MAX_TITLE).split(SETTINGS_SEPARATOR)
+    while len(pieces) > 1 and cell_len(SETTINGS_SEPARATOR.join(pieces)) > cells:
+        pieces.pop()
+    return cut(SETTINGS_SEPARATOR.join(pieces), cells)
