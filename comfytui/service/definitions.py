@@ -1,48 +1,18 @@
-"""The definitions of a server's node classes: class by class, or all of them, once a connection."""
+"""The definitions of all node classes of a server, read once a connection."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from comfytui.comfy.errors import TimedOut, TooLarge, Unreachable
 from comfytui.comfy.protocol.definitions_json import Definitions
+from comfytui.service.class_definitions import definitions_for
 from comfytui.service.connection.stats_reader import server_fingerprint
 
 if TYPE_CHECKING:
-    from comfytui.service.backend import Backend, Library
+    from comfytui.service.backend import Backend
     from comfytui.service.definition_files import DefinitionFiles
-
-CONCURRENT_REQUESTS = 4
-"""Classes of nodes that are requested at the same time."""
-CLASSES_LIMIT = 1_000
-"""Classes that are requested one by one; a workflow has a few dozen."""
-
-
-async def definitions_for(library: "Library", class_types: Iterable[str]) -> Definitions:
-    """Read the definitions of some node classes, with one request for each; those that are unknown are left out.
-
-    Raises:
-        ComfyError: A request failed; then none goes on.
-    """
-    free = asyncio.Semaphore(CONCURRENT_REQUESTS)
-
-    async def definition_of(class_type: str) -> Mapping[str, Any]:
-        async with free:
-            return await library.object_info(class_type)
-
-    wanted = islice(dict.fromkeys(class_types), CLASSES_LIMIT)
-    requests = {each: asyncio.ensure_future(definition_of(each)) for each in wanted}
-    try:
-        await asyncio.gather(*requests.values())
-    finally:
-        # After one has failed, the others would go on, beyond the backend's end.
-        for request in requests.values():
-            request.cancel()
-        await asyncio.gather(*requests.values(), return_exceptions=True)
-    found = {each: request.result().get(each) for each, request in requests.items()}
-    return {each: definition for each, definition in found.items() if isinstance(definition, dict)}
 
 
 @dataclass(frozen=True, slots=True)

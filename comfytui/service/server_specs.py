@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from comfytui.service.definitions import definitions_for
+from comfytui.service.class_definitions import definitions_for
 from comfytui.workflow.declared_inputs import declared_inputs
 from comfytui.workflow.field_keys import FieldKey, is_node_key
 from comfytui.workflow.graph import Workflow, slot_of_key

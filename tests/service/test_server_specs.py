@@ -7,7 +7,7 @@ import pytest
 from comfytui.comfy.backend import ComfyBackend
 from comfytui.comfy.errors import ServerError
 from comfytui.comfy.server import Server
-from comfytui.service.definitions import CONCURRENT_REQUESTS
+from comfytui.service.class_definitions import CONCURRENT_REQUESTS
 from comfytui.service.server_specs import fetch_specs
 from comfytui.sim.server import SimServer
 from comfytui.workflow.builtin import txt2img

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from comfytui.comfy.errors import ComfyError
-from comfytui.service.definitions import definitions_for
+from comfytui.service.class_definitions import definitions_for
 from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.dashboard.open_workflows import OpenWorkflow
 from comfytui.workflow.builtin import txt2img
