@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
-from comfytui.workflow.editor.document import as_mapping
 from comfytui.workflow.editor.dynamic_inputs import branch_inputs
 from comfytui.workflow.editor.input_definitions import ClassDefinitions, InputDefinition, read_inputs
+from comfytui.workflow.editor.json_values import as_mapping
 from comfytui.workflow.input_types import AUTOGROW, DYNAMIC_COMBO
 
 MAX_BRANCH_DEPTH: Final = 16

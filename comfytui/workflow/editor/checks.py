@@ -6,10 +6,11 @@ from typing import Any, Final, TypeAlias
 
 from comfytui.sanitize import sanitize
 from comfytui.workflow.editor.choices import KnownModels, is_offered
-from comfytui.workflow.editor.document import Document, NodeId, as_mapping
+from comfytui.workflow.editor.document import Document, NodeId
 from comfytui.workflow.editor.editor_widgets import CUSTOM_COMBO
 from comfytui.workflow.editor.findings import Finding, FindingLog
 from comfytui.workflow.editor.input_definitions import MISSING, InputDefinition
+from comfytui.workflow.editor.json_values import as_mapping
 from comfytui.workflow.editor.missing_choices import MissingChoices
 from comfytui.workflow.editor.nodes import Kind, Node
 from comfytui.workflow.editor.packs import is_of_core, pack_of

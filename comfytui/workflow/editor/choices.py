@@ -7,8 +7,9 @@ from itertools import islice
 from typing import Any, Final
 
 from comfytui.sanitize import sanitize
-from comfytui.workflow.editor.document import Document, as_list, as_mapping, as_text
+from comfytui.workflow.editor.document import Document
 from comfytui.workflow.editor.input_definitions import InputDefinition
+from comfytui.workflow.editor.json_values import as_list, as_mapping, as_text
 
 _MAX_SCANNED: Final = 20_000
 """Choices that are looked through for similar ones."""

@@ -1,6 +1,6 @@
 """The classes of a workflow's nodes, which are to be known for its conversion."""
 
-from comfytui.workflow.editor.document import read_document
+from comfytui.workflow.editor.reading import read_document
 from comfytui.workflow.editor.restore import VIRTUAL_CLASSES
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from comfytui.workflow.editor.checks import check_classes, check_document, check_values
 from comfytui.workflow.editor.choices import KnownModels
-from comfytui.workflow.editor.document import read_document
 from comfytui.workflow.editor.expand import Sender, drop_loose_links, expand, is_too_large, sent_nodes
 from comfytui.workflow.editor.findings import Finding, FindingLog
 from comfytui.workflow.editor.input_definitions import ClassDefinitions
@@ -16,6 +15,7 @@ from comfytui.workflow.editor.node_ids import make_ids_unique
 from comfytui.workflow.editor.nodes import EditorGraph, Node
 from comfytui.workflow.editor.primitives import push_primitives
 from comfytui.workflow.editor.proxy_widgets import migrate_proxy_widgets
+from comfytui.workflow.editor.reading import read_document
 from comfytui.workflow.editor.subgraphs import build_graph, restoring_order
 from comfytui.workflow.editor.text_replacements import TextReplacer
 from comfytui.workflow.nodes import Slot

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 
-from comfytui.workflow.editor.document import as_list, as_mapping, as_text
 from comfytui.workflow.editor.input_definitions import InputDefinition, read_inputs
+from comfytui.workflow.editor.json_values import as_list, as_mapping, as_text
 from comfytui.workflow.nodes import is_integer
 
 _DEFAULT_ROWS: Final = 100

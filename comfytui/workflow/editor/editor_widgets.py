@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from comfytui.workflow.editor.document import as_mapping
 from comfytui.workflow.editor.input_definitions import MISSING, ClassDefinition, InputDefinition
+from comfytui.workflow.editor.json_values import as_mapping
 from comfytui.workflow.editor.nodes import Node, Widget
 from comfytui.workflow.editor.viewports import VIEWPORT_CLASSES, viewport_state
 from comfytui.workflow.editor.widget_values import SavedValues

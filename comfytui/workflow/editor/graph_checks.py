@@ -6,10 +6,12 @@ from typing import Any, Final
 
 from comfytui.workflow.editor.checks import check_classes, check_values
 from comfytui.workflow.editor.choices import KnownModels
-from comfytui.workflow.editor.document import Document, NodeId, SavedNode, as_mapping, as_text, read_document
+from comfytui.workflow.editor.document import Document, NodeId, SavedNode
 from comfytui.workflow.editor.findings import Finding, FindingLog
 from comfytui.workflow.editor.input_definitions import ClassDefinition, ClassDefinitions
+from comfytui.workflow.editor.json_values import as_mapping, as_text
 from comfytui.workflow.editor.nodes import Kind, Node, Widget
+from comfytui.workflow.editor.reading import read_document
 
 _OF_CONVERSIONS: Final = "misplaced_value"
 """The kind of findings about values that a conversion may have put in a wrong place."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
-from comfytui.workflow.editor.document import as_list, as_mapping, as_text
+from comfytui.workflow.editor.json_values import as_list, as_mapping, as_text
 from comfytui.workflow.input_types import DYNAMIC_COMBO, WIDGET_TYPES
 
 MATCH_TYPE: Final = "COMFY_MATCHTYPE_V3"

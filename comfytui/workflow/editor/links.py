@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from comfytui.sanitize import sanitize
-from comfytui.workflow.editor.document import INPUT_SIDE, LinkId, NodeId, as_list
+from comfytui.workflow.editor.document import INPUT_SIDE, LinkId, NodeId
 from comfytui.workflow.editor.findings import Finding, FindingLog
 from comfytui.workflow.editor.input_definitions import ANY_TYPE
+from comfytui.workflow.editor.json_values import as_list
 from comfytui.workflow.editor.nodes import RUNNING_KINDS, EditorGraph, HostValue, Input, Kind, Node
 
 

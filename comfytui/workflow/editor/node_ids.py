@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from comfytui.workflow.editor.document import Document, Link, NodeId, SavedGraph, SavedNode, as_list, node_number
+from comfytui.workflow.editor.document import Document, Link, NodeId, SavedGraph, SavedNode
+from comfytui.workflow.editor.json_values import as_list, node_number
 
 
 def make_ids_unique(document: Document) -> Document:

@@ -1,7 +1,7 @@
 """Which pack of custom nodes a node comes from, by what the editor saved with it."""
 
 from comfytui.sanitize import sanitize
-from comfytui.workflow.editor.document import as_text
+from comfytui.workflow.editor.json_values import as_text
 from comfytui.workflow.editor.nodes import Node
 
 _CORE = "comfy-core"

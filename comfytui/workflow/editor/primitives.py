@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from math import floor, inf, isfinite, log10
 from typing import Any, Final, TypeAlias, TypeGuard
 
-from comfytui.workflow.editor.document import as_list
 from comfytui.workflow.editor.input_definitions import InputDefinition
+from comfytui.workflow.editor.json_values import as_list
 from comfytui.workflow.editor.nodes import EditorGraph, Kind, Node, Widget
 from comfytui.workflow.nodes import is_number
 

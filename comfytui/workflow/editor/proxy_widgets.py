@@ -6,7 +6,8 @@ from dataclasses import replace
 from itertools import count
 from typing import Final, TypeAlias
 
-from comfytui.workflow.editor.document import INPUT_SIDE, Link, LinkId, NodeId, as_list
+from comfytui.workflow.editor.document import INPUT_SIDE, Link, LinkId, NodeId
+from comfytui.workflow.editor.json_values import as_list
 from comfytui.workflow.editor.nodes import BoundaryInput, EditorGraph, Input, Kind, Node
 from comfytui.workflow.editor.subgraphs import MAX_HOST_INPUTS, add_host_input
 

@@ -4,10 +4,11 @@ from collections import deque
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from comfytui.workflow.editor.document import SavedInput, SavedNode, as_list, as_mapping
+from comfytui.workflow.editor.document import SavedInput, SavedNode
 from comfytui.workflow.editor.dynamic_inputs import branch_inputs, grown_inputs
 from comfytui.workflow.editor.editor_widgets import last_widgets, stored_value, widgets_before, widgets_behind
 from comfytui.workflow.editor.input_definitions import ClassDefinition, ClassDefinitions, InputDefinition
+from comfytui.workflow.editor.json_values import as_list, as_mapping
 from comfytui.workflow.editor.nodes import Input, Kind, Node, Widget
 from comfytui.workflow.editor.widget_values import SavedValues
 from comfytui.workflow.input_types import AUTOGROW, DYNAMIC_COMBO

@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Final
 
 from comfytui.sanitize import sanitize
-from comfytui.workflow.editor.document import ROOT, Document, SavedGraph, SavedNode, as_list, as_mapping
+from comfytui.workflow.editor.document import ROOT, Document, SavedGraph, SavedNode
 from comfytui.workflow.editor.findings import Finding, FindingLog
 from comfytui.workflow.editor.input_definitions import ClassDefinitions
+from comfytui.workflow.editor.json_values import as_list, as_mapping
 from comfytui.workflow.editor.nodes import BoundaryInput, EditorGraph, HostValue, Input, Kind, Node
 from comfytui.workflow.editor.restore import restore_node
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from comfytui.workflow.editor.document import as_mapping
+from comfytui.workflow.editor.json_values import as_mapping
 
 VIEWPORT_CLASSES: Final = frozenset({"Preview3DAdvanced", "Save3DAdvanced"})
 """Classes for which no picture of the scene is taken."""
