@@ -13,8 +13,9 @@ from typing import Final
 from comfytui.workflow.field_keys import Field, FieldKey, FieldValue, field_key, field_of, seed_key, seed_keys
 from comfytui.workflow.lora_fields import LORA_FIELDS, lora_rows
 from comfytui.workflow.node_fields import CONTROLNET_FIELDS, controlnet_rows, file_slots, loader_slots
-from comfytui.workflow.nodes import Nodes, Slot, nodes_of, resolve_switches
+from comfytui.workflow.nodes import Nodes, Slot, nodes_of
 from comfytui.workflow.passes import SlotGroup, pass_fields, samplers_of, seeds_of
+from comfytui.workflow.value_slots import resolve_switches
 
 __all__ = ["Field", "FieldKey", "FieldValue", "field_of", "find_fields", "first_slots", "seed_key", "seed_keys"]
 

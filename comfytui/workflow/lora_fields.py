@@ -5,16 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
 from comfytui.workflow.field_keys import Field
-from comfytui.workflow.nodes import (
-    NODE_SWITCH,
-    Node,
-    Nodes,
-    Slot,
-    is_number,
-    is_text,
-    slot_of,
-    topological_order,
-)
+from comfytui.workflow.nodes import NODE_SWITCH, Node, Nodes, Slot, is_number, is_text, topological_order
+from comfytui.workflow.value_slots import slot_of
 
 MAX_LORAS: Final = 64
 """LoRAs of one graph that are fields."""

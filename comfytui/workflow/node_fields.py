@@ -5,17 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from comfytui.workflow.field_keys import Field
-from comfytui.workflow.nodes import (
-    Node,
-    Nodes,
-    Slot,
-    TypeCheck,
-    is_number,
-    is_text,
-    own_names,
-    slot_of,
-    topological_order,
-)
+from comfytui.workflow.nodes import Node, Nodes, Slot, is_number, is_text, topological_order
+from comfytui.workflow.value_slots import TypeCheck, own_names, slot_of
 
 MAX_ROWS: Final = 64
 """Fields of one kind that one graph has."""

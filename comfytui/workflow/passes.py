@@ -10,16 +10,14 @@ from comfytui.workflow.nodes import (
     Node,
     Nodes,
     Slot,
-    TypeCheck,
     follow_inputs,
     is_integer,
     is_number,
     is_text,
-    own_names,
-    slot_of,
     topological_order,
     walk_upstream,
 )
+from comfytui.workflow.value_slots import TypeCheck, own_names, slot_of
 
 SlotGroup: TypeAlias = tuple[Slot, ...]
 """Slots that are always set together: the text inputs of one encoder, or one other input."""

@@ -7,8 +7,9 @@ from random import Random
 from typing import Any, Final
 
 from comfytui.workflow.graph import Graph
-from comfytui.workflow.nodes import Slot, is_integer, nodes_of, resolve_switches
+from comfytui.workflow.nodes import Slot, is_integer, nodes_of
 from comfytui.workflow.passes import seeds_of
+from comfytui.workflow.value_slots import resolve_switches
 
 MAX_SEED: Final = 2**64 - 1
 """The largest seed that ComfyUI's samplers accept."""

@@ -5,9 +5,10 @@ from typing import Any, Final
 
 from comfytui.workflow.annotations import INSERTED, Link, annotated, relinked
 from comfytui.workflow.graph import Graph
-from comfytui.workflow.nodes import MAX_HOPS, Node, Nodes, Slot, nodes_of
+from comfytui.workflow.nodes import Node, Nodes, Slot, nodes_of
 from comfytui.workflow.prompt_text.encoders import consumers_of_text
 from comfytui.workflow.prompt_text.lora_tags import LoraTag, LoraTagError
+from comfytui.workflow.value_slots import MAX_HOPS
 
 MAX_REACHED: Final = 5_000
 """Nodes that are searched for what takes a conditioning and a model."""

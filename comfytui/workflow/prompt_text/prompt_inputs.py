@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from comfytui.workflow.field_keys import Field, FieldKey, field_of, is_node_key, split_node_key
-from comfytui.workflow.nodes import MAX_HOPS, Node, Nodes, is_text, nodes_of
+from comfytui.workflow.nodes import Node, Nodes, is_text, nodes_of
 from comfytui.workflow.passes import TEXT_INPUTS
 from comfytui.workflow.prompt_text.encoders import is_text_encoder
+from comfytui.workflow.value_slots import MAX_HOPS
 
 _PROMPT_FIELDS: Final = frozenset({Field.PROMPT, Field.NEGATIVE, Field.LYRICS})
 _JOINED: Final = ("string_a", "string_b")
