@@ -1,6 +1,7 @@
 """Paths as users type them, or as terminals paste them when a file is dropped."""
 
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -9,7 +10,8 @@ def typed_path(text: str) -> Path:
     """Return the path that a text means: with `~`, in quotes, with escaped spaces, or as a `file:` URL."""
     text = text.strip()
     if text.startswith("file:"):
-        text = unquote(urlsplit(text).path)
+        with suppress(ValueError):  # What stands for the host is none.
+            text = unquote(urlsplit(text).path)
     elif text[:1] in {"'", '"'} or "\\ " in text:
         try:
             text = next(iter(shlex.split(text)), text)
@@ -17,5 +19,5 @@ def typed_path(text: str) -> Path:
             text = text.strip("'\"")
     try:
         return Path(text).expanduser()
-    except RuntimeError:  # There is no such user.
+    except (RuntimeError, ValueError):  # There is no such user, or no user can have such a name.
         return Path(text)

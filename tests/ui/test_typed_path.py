@@ -18,6 +18,9 @@ from comfytui.ui.typed_path import typed_path
         ("'/a/it.json", "/a/it.json"),
         ("~/b.json", str(Path.home() / "b.json")),
         ("~nobody-here/b.json", "~nobody-here/b.json"),
+        ("file://[", "file://["),
+        ("file://\u2100/b.json", "file://\u2100/b.json"),
+        ("~\0/b.json", "~\0/b.json"),
     ],
 )
 def test_a_typed_path_is_found(text: str, path: str) -> None:
