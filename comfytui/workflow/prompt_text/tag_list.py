@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from comfytui.sanitize import is_known_safe, sanitize
+
 MAX_TAGS: Final = 200_000
 """Tags that are kept."""
 MAX_TAG: Final = 200
@@ -31,6 +33,8 @@ def load_tags(path: Path) -> list[Tag]:
     Lines that are none are left out.
     """
     try:
+        if not path.is_file():  # A pipe would wait for its writer.
+            return []
         with path.open("rb") as file:
             data = file.read(MAX_CSV_BYTES)
     except OSError:
@@ -44,7 +48,7 @@ def load_tags(path: Path) -> list[Tag]:
             break
         except csv.Error:
             continue
-        if row and 0 < len(name := row[0].strip()) <= MAX_TAG:
+        if row and (name := _name(row[0])):
             tags.append(Tag(name, _count(row), tuple(_aliases(row))))
     return tags
 
@@ -56,7 +60,13 @@ def _count(row: list[str]) -> int:
 
 def _aliases(row: list[str]) -> Iterator[str]:
     names = row[3].split(",")[:MAX_ALIASES] if len(row) > 3 else []
-    return (name.strip() for name in names if 0 < len(name.strip()) <= MAX_TAG)
+    return filter(None, map(_name, names))
+
+
+def _name(text: str) -> str:
+    """Return a name without what a prompt cannot show; empty if nothing is left of it, or it is too long."""
+    text = text.strip()
+    return "" if len(text) > MAX_TAG else text if is_known_safe(text) else sanitize(text)
 
 
 def spoken(tag: str, *, escape: bool = False) -> str:

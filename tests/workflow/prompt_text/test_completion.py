@@ -1,6 +1,8 @@
 """What is offered at the cursor of a prompt, also of 200,000 tags."""
 
+import os
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from hypothesis import given
@@ -83,3 +85,17 @@ def test_a_tag_file_is_read_line_by_line(tmp_path: Path) -> None:
     assert load_tags(tmp_path / "missing.csv") == []
     file.write_bytes(b'"unclosed\n\xff\x00,0,1\n' * 50)
     load_tags(file)
+
+
+def test_a_tag_has_nothing_that_a_prompt_cannot_show(tmp_path: Path) -> None:
+    file = tmp_path / "tags.csv"
+    file.write_text('\x1b[31mred\x1b[0m_fox,0,5,"rot\u202e,\u200b"\n\u200b,0,4\n"blue\nsky",0,3\n')
+    assert load_tags(file) == [Tag("red_fox", 5, ("rot",)), Tag("bluesky", 3)]
+
+
+def test_a_pipe_in_the_place_of_the_tags_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "tags.csv")
+    reader = Thread(target=load_tags, args=(tmp_path / "tags.csv",), daemon=True)
+    reader.start()
+    reader.join(20)
+    assert not reader.is_alive()
