@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from comfytui.private_files import replace_private
+from comfytui.private_files import read_small, replace_private
 from comfytui.sanitize import sanitize
 
 NAME_LIMIT = 100
@@ -132,7 +132,7 @@ def preset_name(name: str) -> str:
 def _read(file: Path) -> tuple[str, Texts] | None:
     """Return the name and the texts in a file; None if it cannot be read or holds anything else."""
     try:
-        stored: Any = json.loads(file.read_bytes()) if file.stat().st_size <= FILE_LIMIT else None
+        stored: Any = json.loads(read_small(file, FILE_LIMIT))
     except (OSError, ValueError, RecursionError):
         return None
     match stored:

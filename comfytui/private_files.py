@@ -1,9 +1,30 @@
-"""Atomic writes of the program's small files, such as the last server used; only the user can read them."""
+"""The program's small files, such as the last server used: written atomically, and only the user can read them."""
 
 import os
 from contextlib import suppress
 from pathlib import Path
+from stat import S_ISREG
 from tempfile import mkstemp
+
+
+def read_small(file: Path, limit: int) -> bytes:
+    """Return the content of a small file, without waiting for a pipe or a device that stands in its place.
+
+    Args:
+        file: The file.
+        limit: The most bytes that it may have.
+
+    Raises:
+        OSError: It cannot be read, is no file, or is larger.
+    """
+    descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as opened:
+        if not S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError("it is not a file")
+        content = opened.read(limit + 1)
+    if len(content) > limit:
+        raise OSError("it is too large")
+    return content
 
 
 def replace_private(file: Path, content: bytes) -> None:

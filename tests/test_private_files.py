@@ -1,14 +1,20 @@
-"""Small private files on a full disk: the old content stays, and no partial file is left behind."""
+"""Small private files: a full disk keeps their old content, and what else stands in their place is not waited for."""
 
+import os
 import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
-from comfytui.cli.startup_server import remember_server
+from comfytui.cli.startup_server import last_server, remember_server
+from comfytui.config.config import Config
+from comfytui.presets import Presets
 from comfytui.ui.drafts import DraftFolder
+from comfytui.ui.recent_files import RecentFiles
+from comfytui.ui.themes import ThemeStore
 from comfytui.workflow.builtin import txt2img
 
 WRITERS: dict[str, Callable[[Path, str], object]] = {
@@ -42,3 +48,41 @@ def test_a_full_disk_keeps_the_old_content_and_leaves_no_partial_file(
             write(folder, "after:8188")
         assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
         assert is_first or len(before) == 1
+
+
+FILES: dict[str, tuple[Callable[[Path], object], Callable[[Path], object]]] = {
+    "last server": (lambda _: remember_server("box:8188"), lambda _: last_server(Config())),
+    "draft": (
+        lambda folder: DraftFolder(folder).write(txt2img(), {"prompt": "a"}),
+        lambda folder: DraftFolder(folder).read(txt2img()),
+    ),
+    "preset": (
+        lambda folder: Presets(folder, "workflow").save("a", {"prompt": "a"}),
+        lambda folder: [*Presets(folder, "workflow").all(), *(Presets(folder, "workflow").load("a") or ())],
+    ),
+    "recent files": (lambda folder: RecentFiles(folder).add("/a.json"), lambda folder: RecentFiles(folder).read()),
+    "theme": (lambda folder: ThemeStore(folder).write("comfy"), lambda folder: ThemeStore(folder).read()),
+}
+"""What writes and reads each kind of file."""
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_pipe_in_the_place_of_a_file_counts_as_missing_and_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    folder = tmp_path / "comfytui"
+    write, read = FILES[kind]
+    write(folder)
+    (file,) = (each for each in tmp_path.rglob("*") if each.is_file())
+    assert read(folder)
+    file.unlink()
+    os.mkfifo(file)
+    found: list[object] = []
+    reader = Thread(target=lambda: found.append(read(folder)), daemon=True)
+    reader.start()
+    reader.join(20)
+    assert not reader.is_alive()
+    assert not found[0]
+    write(folder)
+    assert file.is_file()

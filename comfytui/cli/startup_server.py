@@ -8,11 +8,13 @@ from typing import Unpack
 
 from comfytui.comfy.server import Server, ServerOptions
 from comfytui.config.config import Config
-from comfytui.private_files import replace_private
+from comfytui.private_files import read_small, replace_private
 from comfytui.timings import DEFAULT
 
 LOCAL_SERVERS = ("127.0.0.1:8188", "127.0.0.1:8000")
 """The usual addresses of ComfyUI and of its desktop version."""
+MAX_SERVER_BYTES = 8_192
+"""Bytes of the longest name or address that is read."""
 
 
 def preferred_server(config: Config) -> str:
@@ -83,7 +85,7 @@ def remember_server(shown: str) -> None:
 def last_server(config: Config) -> str:
     """Return the name or address of the last server, or nothing; a name missing in the config file is ignored."""
     with suppress(OSError, ValueError):
-        last = _last_server_file().read_text(encoding="utf-8").strip()
+        last = read_small(_last_server_file(), MAX_SERVER_BYTES).decode().strip()
         # A stored address has a port or a scheme, and so a colon.
         if last in config.servers or (":" in last and Server.from_url(last)):
             return last

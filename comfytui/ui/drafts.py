@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Lock, Thread
 
-from comfytui.private_files import replace_private
+from comfytui.private_files import read_small, replace_private
 from comfytui.workflow.graph import Workflow
 
 MAX_DRAFT_BYTES = 8 * 2**20
@@ -33,8 +33,7 @@ class DraftFolder:
         if self._folder is None:
             return {}
         try:
-            file = self._file(self._folder, workflow)
-            texts = json.loads(file.read_bytes()) if file.stat().st_size <= MAX_DRAFT_BYTES else None
+            texts = json.loads(read_small(self._file(self._folder, workflow), MAX_DRAFT_BYTES))
         except (OSError, ValueError, RecursionError):
             return {}
         return {name: text for name, text in texts.items() if isinstance(text, str)} if isinstance(texts, dict) else {}

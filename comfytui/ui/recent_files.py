@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from comfytui.private_files import replace_private
+from comfytui.private_files import read_small, replace_private
 
 MAX_FILES: Final = 50
 MAX_BYTES: Final = 2**20
@@ -27,9 +27,7 @@ class RecentFiles:
         if self._file is None:
             return ()
         try:
-            with self._file.open("rb") as file:
-                content = file.read(MAX_BYTES + 1)
-            paths = json.loads(content) if len(content) <= MAX_BYTES else None
+            paths = json.loads(read_small(self._file, MAX_BYTES))
         except (OSError, ValueError, RecursionError):
             return ()
         texts = [path for path in paths if isinstance(path, str) and path] if isinstance(paths, list) else []

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from textual.theme import Theme
 
-from comfytui.private_files import replace_private
+from comfytui.private_files import read_small, replace_private
 
 # In all themes one accent marks what runs, and red only what failed.
 DARK = Theme(
@@ -114,8 +114,8 @@ class ThemeStore:
     def read(self) -> str:
         """Return the stored name, which may be no theme's, or an empty string."""
         if self._file:
-            with suppress(OSError, ValueError), self._file.open("rb") as file:
-                return file.read(MAX_NAME_BYTES).decode().strip()
+            with suppress(OSError, ValueError):
+                return read_small(self._file, MAX_NAME_BYTES).decode().strip()
         return ""
 
     def write(self, name: str) -> None:
