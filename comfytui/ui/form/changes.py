@@ -7,7 +7,8 @@ from textual.widget import Widget
 from textual.widgets import Input, Select, TextArea
 
 from comfytui.ui.form.controls import Choice
-from comfytui.ui.form.field_checks import FIELD_INPUTS, FieldChecks
+from comfytui.ui.form.field_checks import FieldChecks
+from comfytui.ui.form.field_controls import controls_of
 from comfytui.ui.form.input_cells import CHANGED
 from comfytui.ui.widgets.text import Line
 from comfytui.workflow.axes import parse_axis
@@ -83,8 +84,7 @@ class Changes:
                 control.value = text
 
     def _controls(self) -> list[Widget]:
-        found = (*self._form.query(TextArea), *self._form.query(FIELD_INPUTS), *self._form.query(Select))
-        return [control for control in found if control.id in self._checks.specs]
+        return [control for control in controls_of(self._form) if control.id in self._checks.specs]
 
     def _label(self, control: Widget) -> Line:
         """Return the label of a control: the first of its row, or the line above it."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from textual.widget import Widget
 from textual.widgets import Input, Select, TextArea
 
+from comfytui.ui.form.field_controls import controls_of
 from comfytui.ui.form.field_messages import FieldMessages
 from comfytui.ui.form.rows import CHOICE_FIELDS, IMAGES_ID, is_shown
 from comfytui.workflow.axes import Axes, comma_hint, parse_axis
@@ -13,9 +14,6 @@ from comfytui.workflow.fields import Field, FieldKey, FieldValue, field_of
 from comfytui.workflow.graph import Workflow, seed_labels
 from comfytui.workflow.input_specs import InputSpec, fallback_spec, parse_input, step_hint, unknown_choice_error
 from comfytui.workflow.seeds import SeedMode
-
-FIELD_INPUTS = ".row Input"
-"""Selects the inputs of fields, but not those of the list of inputs."""
 
 
 class FieldChecks:
@@ -72,8 +70,9 @@ class FieldChecks:
     def axes(self) -> dict[FieldKey, tuple[FieldValue, ...]]:
         """Return the values of the inputs that have several; what is wrong has none."""
         found: dict[FieldKey, tuple[FieldValue, ...]] = {}
+        controls = {control.id: control for control in controls_of(self._form)}
         for key in self.specs:
-            control = self._form.query_one(f"#{key}")
+            control = controls.get(key)
             if isinstance(control, Input | Select) and len(values := self._values(key, str(control.value))) > 1:
                 found[key] = values
         return {**found, **self._listed_axes()}
@@ -120,7 +119,7 @@ class FieldChecks:
         # Imported late: the first paint does not need it.
         from comfytui.workflow.prompt_text.template import may_vary
 
-        return any(may_vary(area.text) for area in self._form.query(TextArea).results(TextArea))
+        return any(may_vary(area.text) for area in controls_of(self._form) if isinstance(area, TextArea))
 
     def show_refusal(self, key: FieldKey, message: str) -> None:
         """Show the server's error at a field until the field is edited or the form submitted again."""
@@ -155,4 +154,4 @@ class FieldChecks:
         return f"{label} of {self.seed_labels[key]}" if several else label
 
     def _inputs(self) -> Iterator[Input]:
-        return iter(self._form.query(FIELD_INPUTS).results(Input))
+        return (control for control in controls_of(self._form) if isinstance(control, Input))

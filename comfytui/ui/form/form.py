@@ -16,7 +16,8 @@ from textual.widgets import Button, Input, Select, TextArea
 from comfytui.ui.form import rows
 from comfytui.ui.form.changes import Changes
 from comfytui.ui.form.controls import Choice, GenerateButton
-from comfytui.ui.form.field_checks import FIELD_INPUTS, FieldChecks
+from comfytui.ui.form.field_checks import FieldChecks
+from comfytui.ui.form.field_controls import controls_of
 from comfytui.ui.form.input_panel import InputPanel
 from comfytui.ui.form.prompt_area import PromptArea
 from comfytui.ui.form.values import WAITING_FOR_CHOICES, fields_awaiting_choices
@@ -176,16 +177,15 @@ class PromptForm(VerticalScroll, can_focus=False):
 
     def texts(self) -> dict[str, str]:
         """Return the text of each control, right or wrong, by the control's id."""
-        areas = {area.id or "": area.text for area in self.query(TextArea)}
-        inputs = self.query(FIELD_INPUTS).results(Input)
-        return {**self.inputs.values.texts, **areas} | {
-            control.id or "": str(control.value) for control in (*inputs, *self.query(Select))
+        return dict(self.inputs.values.texts) | {
+            control.id or "": control.text if isinstance(control, TextArea) else str(control.value)
+            for control in controls_of(self)
         }
 
     @property
     def _seed_mode(self) -> SeedMode:
         """The mode that is selected; fixed if there are no seeds."""
-        modes = self.query(f"#{rows.SEED_MODE_ID}").results(Select)
+        modes = (each for each in controls_of(self) if isinstance(each, Select) and each.id == rows.SEED_MODE_ID)
         return next((SeedMode(str(select.value)) for select in modes), SeedMode.FIXED)
 
     def show_seeds(self, mode: SeedMode, seeds: Sequence[Mapping[FieldKey, int]]) -> None:
@@ -209,7 +209,7 @@ class PromptForm(VerticalScroll, can_focus=False):
     @property
     def first_control(self) -> Widget:
         """The control that has the focus at first."""
-        return self.query(f"TextArea, {FIELD_INPUTS}, WaitingNote, InputList").first()
+        return self.query("TextArea, .row Input, WaitingNote, InputList").first()
 
     def show_note(self, note: str) -> None:
         """Show a note about the whole form, or remove it with an empty one."""
