@@ -185,7 +185,8 @@ def test_no_package_uses_a_library_that_is_not_its_business(path: Path) -> None:
         ("comfytui.ui.app", "aiohttp comfytui.workflow.media.metadata comfytui.workflow.document_files"),
         (
             "comfytui.ui.dashboard.screen comfytui.service.supervisor",
-            "aiohttp dynamicprompts msgspec comfytui.service.definitions comfytui.session.connection "
+            "aiohttp dynamicprompts msgspec http.cookiejar comfytui.service.definitions comfytui.session.connection "
+            "comfytui.service.backend comfytui.comfy.protocol.events comfytui.comfy.protocol.models "
             "comfytui.comfy.protocol.library comfytui.comfy.http.multipart "
             "comfytui.workflow.editor.convert comfytui.workflow.prompt_text.template "
             "comfytui.workflow.prompt_text.completion comfytui.workflow.prompt_text.weights",

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, overload
 
+from comfytui.comfy.answer_redaction import redacted_entry, redacted_node_errors
 from comfytui.comfy.connection_errors import not_comfyui
 from comfytui.comfy.errors import PromptRefused, ServerError
 from comfytui.comfy.http.api import path_segment
@@ -78,15 +79,14 @@ class ComfyClient(ServerLibrary):
         if response.status == 400:
             message, node_errors = await self._parse(response, parse_rejection)
             message = sanitize(self._redactor.text(message))
-            raise PromptRefused(
-                f"The server refused the prompt: {message}", self._redactor.node_errors(node_errors, graph)
-            )
+            errors = redacted_node_errors(self._redactor, node_errors, graph)
+            raise PromptRefused(f"The server refused the prompt: {message}", errors)
         if response.status in _FINAL_STATUSES:
             raise PromptRefused(
                 f"The server refused the prompt with status {response.status}: make it smaller or simpler."
             )
         accepted = await self._parse_success(response, lambda value: parse_accepted(value, prompt_id))
-        return replace(accepted, node_errors=self._redactor.node_errors(accepted.node_errors, graph))
+        return replace(accepted, node_errors=redacted_node_errors(self._redactor, accepted.node_errors, graph))
 
     @overload
     async def queue(self) -> Queue[QueueItem]: ...
@@ -117,7 +117,7 @@ class ComfyClient(ServerLibrary):
             max_items: How many entries.
             keep: Converts each entry as it arrives; only its results are held in memory, except None.
         """
-        reader = HistoryReader(lambda entry: keep(self._redactor.entry(entry)), max_items)
+        reader = HistoryReader(lambda entry: keep(redacted_entry(self._redactor, entry)), max_items)
         await self._get_in_pieces("/history", reader, HISTORY_LIMIT, {"max_items": str(max_items)})
         return reader.history()
 
@@ -126,7 +126,7 @@ class ComfyClient(ServerLibrary):
 
         def keep(entry: HistoryEntry) -> HistoryEntry | None:
             # For an unknown id some servers return the entry of another prompt.
-            return self._redactor.entry(entry) if entry.item.prompt_id == prompt_id else None
+            return redacted_entry(self._redactor, entry) if entry.item.prompt_id == prompt_id else None
 
         reader = HistoryReader(keep, 1)
         await self._get_in_pieces(f"/history/{path_segment(prompt_id)}", reader, ENTRY_LIMIT)

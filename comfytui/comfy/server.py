@@ -9,12 +9,14 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Self, TypedDict
+from typing import TYPE_CHECKING, Self, TypedDict
 from urllib.parse import quote, urlsplit
 
 from comfytui.comfy.address import BadServer, parse_address
-from comfytui.comfy.http.cookies import BoundedCookieJar
 from comfytui.sanitize import sanitize
+
+if TYPE_CHECKING:
+    from comfytui.comfy.http.cookies import BoundedCookieJar
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _RESERVED_HEADERS = re.compile(r"host|origin|connection|upgrade|content-length|transfer-encoding|sec-.*", re.IGNORECASE)
@@ -130,8 +132,11 @@ class Server:
             return host == "localhost" or host.endswith(".localhost")
 
     @cached_property
-    def cookies(self) -> BoundedCookieJar:
+    def cookies(self) -> "BoundedCookieJar":
         """Cookies set by the server or by a proxy in front of it, shared by HTTP and websocket."""
+        # Imported late: the first paint does not need it, and it loads Python's own HTTP client.
+        from comfytui.comfy.http.cookies import BoundedCookieJar
+
         return BoundedCookieJar()
 
     def cookie_header(self, url: str) -> Mapping[str, str]:

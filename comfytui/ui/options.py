@@ -4,14 +4,17 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from comfytui.comfy.server import Server
-from comfytui.service.backend import BackendFactory
 from comfytui.timings import DEFAULT, Timings
 from comfytui.ui.drafts import NO_DRAFTS, DraftFolder
 from comfytui.ui.recent_files import NO_RECENT_FILES, RecentFiles
 from comfytui.ui.themes import ThemeStore
 from comfytui.workflow.graph import Workflow
+
+if TYPE_CHECKING:
+    from comfytui.service.backend import BackendFactory
 
 
 class NoDemoError(RuntimeError):
@@ -55,5 +58,5 @@ class Options:
     fresh: bool = False
     """Whether to start without the drafts and jobs of earlier times."""
     timings: Timings = DEFAULT
-    new_backend: BackendFactory | None = None
+    new_backend: "BackendFactory | None" = None
     """Opens the connection to a server, see `ServiceThread`."""

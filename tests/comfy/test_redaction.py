@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pytest
 from websockets.asyncio.server import ServerConnection
 
+from comfytui.comfy.answer_redaction import redacted_event
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import PromptRefused
 from comfytui.comfy.protocol.events import Executed, ExecutionError, Logs, NodeText, Output
@@ -273,7 +274,7 @@ async def test_names_of_the_graph_are_kept_and_other_names_redacted() -> None:
 
 def test_id_and_class_of_the_node_that_raised_are_redacted() -> None:
     error = ExecutionError("p", node_id="k3y-of-mine", node_type="Node_k3y-of-mine")
-    redacted = Redactor(server_at("http://box")).event(error)
+    redacted = redacted_event(Redactor(server_at("http://box")), error)
     assert redacted == ExecutionError("p", node_id="***", node_type="Node_***")
 
 

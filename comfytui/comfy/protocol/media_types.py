@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import PurePosixPath
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from comfytui.comfy.protocol.events import Output
+if TYPE_CHECKING:
+    from comfytui.comfy.protocol.events import Output
 
 
 class Media(StrEnum):
@@ -32,6 +33,6 @@ _BY_SUFFIX: Final = MappingProxyType(
 )
 
 
-def media_of(output: Output) -> Media:
+def media_of(output: "Output") -> Media:
     """Return the kind of a file; only for an IMAGE can the server make a preview (`/view?preview=`)."""
     return _BY_SUFFIX.get(PurePosixPath(output.filename).suffix.lower(), Media.OTHER)

@@ -12,6 +12,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.frames import Close, CloseCode
 
 from comfytui.clock import SYSTEM_CLOCK, Clock
+from comfytui.comfy.answer_redaction import redacted_event
 from comfytui.comfy.errors import ComfyError, Unreachable
 from comfytui.comfy.limits import FRAME_LIMIT, MIB, TEXT_FRAME_LIMIT
 from comfytui.comfy.protocol.decode import decode
@@ -90,7 +91,7 @@ async def stream_events(
                 if isinstance(received, bytes):
                     had_frames = True
                     lag.frame_received()
-                    event = redactor.event(decode(_text_or_bytes(received)))
+                    event = redacted_event(redactor, decode(_text_or_bytes(received)))
                     # Hold neither in memory while waiting for the next one.
                     del received
                     yield event

@@ -1,11 +1,14 @@
 """Detects stalls: how long a run may go without a frame, and whether the server works meanwhile."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from comfytui.comfy.protocol.models import SystemStats
 from comfytui.session.model import workload_key_of
 from comfytui.session.runs.run import may_be_loading, stall_threshold
 from comfytui.session.state import Run, SessionState
+
+if TYPE_CHECKING:
+    from comfytui.comfy.protocol.models import SystemStats
 
 MEMORY_CHANGE_SHARE = 0.01
 """Share of a memory that has to change; less is noise."""
@@ -59,7 +62,7 @@ def current_stall(state: SessionState, run: Run | None, now: float) -> Stall | N
     return stall_since(state, run, run.first_seen if run.last_step_at is None else run.last_step_at, now)
 
 
-def memory_changed(before: SystemStats | None, after: SystemStats) -> bool:
+def memory_changed(before: "SystemStats | None", after: "SystemStats") -> bool:
     """Return whether the memory of the server, or of one of its devices, changed visibly between two readings."""
     if before is None or len(before.devices) != len(after.devices):
         return True

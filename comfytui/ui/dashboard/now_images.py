@@ -1,9 +1,9 @@
 """The images in the *Now* panel: previews of the running image, and finished images from the server."""
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 from comfytui.comfy.errors import ComfyError
-from comfytui.comfy.protocol.events import Output
 from comfytui.presentation.notification_text import previews_message
 from comfytui.presentation.status_text import UP
 from comfytui.session.model import Job
@@ -11,6 +11,9 @@ from comfytui.session.selectors import first_image, newest_image
 from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.downloads import fetch_for_display
 from comfytui.ui.widgets.now_panel import NowPanel
+
+if TYPE_CHECKING:
+    from comfytui.comfy.protocol.events import Output
 
 
 class NowImages:
@@ -47,11 +50,11 @@ class NowImages:
         if newest and newest[0].prompt_id != self._requested and panel.has_room_for_images:
             self._show(*newest)
 
-    def _show(self, job: Job, image: Output) -> None:
+    def _show(self, job: Job, image: "Output") -> None:
         fetch = partial(self._fetch_and_show, job, image)
         self._context.run(fetch, "finished")
 
-    async def _fetch_and_show(self, job: Job, image: Output) -> None:
+    async def _fetch_and_show(self, job: Job, image: "Output") -> None:
         if not self._panel.has_room_for_images:
             return
         self._requested = job.prompt_id

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual import work
@@ -14,7 +14,6 @@ from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from comfytui.comfy.errors import ComfyError
-from comfytui.comfy.protocol.events import Output
 from comfytui.comfy.protocol.media_types import Media, media_of
 from comfytui.presentation.formatting import parameters_line
 from comfytui.sanitize import sanitize
@@ -27,6 +26,9 @@ from comfytui.ui.images.image_view import ImageView
 from comfytui.ui.screens.help import HelpScreen
 from comfytui.ui.screens.job_pages import Page, file_caption, file_text, job_text, pages_of
 from comfytui.ui.widgets.text import Line, Paragraph, SettingsLine
+
+if TYPE_CHECKING:
+    from comfytui.comfy.protocol.events import Output
 
 MAX_PROMPT = 100_000
 """Characters of a prompt that are shown; a longer one ends with an ellipsis."""
@@ -189,7 +191,7 @@ class JobScreen(Screen[None]):
         self.call_after_refresh(self.refresh_bindings)
 
     @work(exclusive=True, group="image")
-    async def _fetch(self, output: Output | None) -> None:
+    async def _fetch(self, output: "Output | None") -> None:
         if output is None:
             return
         caption = file_caption(self._state, self._page)

@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from comfytui.comfy.protocol.events import Output
 from comfytui.comfy.protocol.media_types import Media, media_of
 from comfytui.presentation.status_text import job_status_text, node_label
 from comfytui.sanitize import sanitize, sanitize_lines
 from comfytui.session.model import Job
 from comfytui.session.selectors import batch_of, is_overwritten
 from comfytui.session.state import SessionState
+
+if TYPE_CHECKING:
+    from comfytui.comfy.protocol.events import Output
 
 OVERWRITTEN = "a newer job uses the same name"
 """Note at an image that may be the newer job's."""
@@ -20,7 +23,7 @@ class Page:
     """One output of a job, or the job itself while it has none."""
 
     job: Job
-    output: Output | None = None
+    output: "Output | None" = None
 
 
 def pages_of(state: SessionState, prompt_id: str) -> tuple[Page, ...]:
@@ -47,7 +50,7 @@ def file_caption(state: SessionState, page: Page) -> str:
     return "   ".join(part for part in parts if part)
 
 
-def file_text(output: Output, folder: Path) -> str:
+def file_text(output: "Output", folder: Path) -> str:
     """Return the text in place of a file that is no image.
 
     Args:
