@@ -1,6 +1,7 @@
 """What a graph changes in another one."""
 
 from comfytui.presentation.prompt_text import changes_text, json_text
+from comfytui.workflow.annotations import TEMPLATES, annotated
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field
 from comfytui.workflow.graph import Graph, apply_values
@@ -47,3 +48,16 @@ def test_many_changes_and_long_graphs_are_cut() -> None:
     shown = json_text(graph).split("\n")
     assert len(shown) == 5_001
     assert shown[-1].endswith("more lines")
+
+
+def test_a_text_that_was_drawn_is_shown_with_its_template() -> None:
+    def one(text: str, template: str = "") -> Graph:
+        node = {"class_type": "A", "inputs": {"text": text}}
+        return {"1": annotated(node, TEMPLATES, {"text": template}) if template else node}
+
+    template = "a {red|blue} fox"
+    assert lines(one(""), one("a blue fox", template)) == [f'A · text: "" → {template}, sent as: a blue fox']
+    assert lines(one(template), one("a blue fox", template)) == [f"A · text: {template}, sent as: a blue fox"]
+    assert lines(one("a red fox"), one("a red fox", template)) == [
+        f"A · text: a red fox → {template}, sent as: a red fox"
+    ]

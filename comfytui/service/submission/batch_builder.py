@@ -1,6 +1,7 @@
 """From the values of fields to a batch request, and from the server's errors back to the fields."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -8,9 +9,9 @@ from comfytui.service.submission.batch import BatchRequest, batch_request, previ
 from comfytui.workflow.axes import cells_of
 from comfytui.workflow.batch_values import BatchValues
 from comfytui.workflow.fields import Field, FieldKey, seed_keys
-from comfytui.workflow.graph import Workflow
+from comfytui.workflow.graph import Graph, Workflow
 from comfytui.workflow.prompt_text.rendering import NO_TOOLS, PromptTools, check_choices, render
-from comfytui.workflow.seeds import seeds_by_image
+from comfytui.workflow.seeds import SeedMode, seeds_by_image
 
 if TYPE_CHECKING:
     from comfytui.comfy.protocol.models import NodeError
@@ -55,6 +56,23 @@ def build_batch(
     title = str(wanted.values.get(Field.PROMPT) or workflow.name)
     used = [{key: int(values[key]) for key in bases} for values, _ in images]
     return batch_request(title, graphs, preview_method_for(previews=previews), key), used
+
+
+def first_graph(workflow: Workflow, wanted: BatchValues, rng: Random, tools: PromptTools) -> Graph:
+    """Return the graph of the first image of a batch, with the seeds of its fields if they would be random.
+
+    Args:
+        workflow: The workflow.
+        wanted: The values of its fields.
+        rng: What variations are drawn by if the graph has no seed.
+        tools: What the texts may use.
+
+    Raises:
+        PromptTextError: A text cannot be used.
+    """
+    axes = {key: values[:1] for key, values in wanted.axes.items()}
+    first = replace(wanted, seed_mode=SeedMode.FIXED, images=1, axes=axes)
+    return build_batch(workflow, first, rng, previews=False, tools=tools)[0].graphs[0]
 
 
 def errors_by_field(

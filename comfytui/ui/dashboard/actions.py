@@ -114,7 +114,7 @@ class DashboardActions(OneShotTimers, AdaptiveFooterScreen):
 
     def action_show_prompt(self) -> None:
         """Show the prompt as it would be sent."""
-        self._form_actions.show_prompt()
+        self._prompt_actions.show_prompt()
 
     def action_undo_form(self) -> None:
         """Put the form back that the present one replaced."""

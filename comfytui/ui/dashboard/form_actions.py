@@ -25,7 +25,7 @@ from comfytui.ui.form.values import fields_without_specs, join_labels
 from comfytui.workflow.axes import count_cells, product_text
 from comfytui.workflow.batch_values import MANY_IMAGES, BatchValues
 from comfytui.workflow.fields import Field, FieldKey, field_of
-from comfytui.workflow.graph import Workflow, apply_values
+from comfytui.workflow.graph import Workflow
 
 if TYPE_CHECKING:
     from comfytui.workflow.prompt_text.rendering import PromptTextError
@@ -124,15 +124,6 @@ class FormActions:
             self._context.notify("There is nothing to queue yet: the form says what it waits for.", "warning")
         elif not self._form.submit():
             self._pages.show_form()
-
-    def show_prompt(self) -> None:
-        """Show the prompt that the form makes; what is wrong in the form keeps its values of the workflow."""
-        from comfytui.ui.screens.prompt import PromptScreen  # Imported late: the first paint does not need it.
-
-        workflow, form_values = self._form.workflow, self._form.read() if self._form.workflow.graph else None
-        graph = apply_values(workflow, form_values.values, form_values.object_info) if form_values else workflow.graph
-        note = "" if form_values else "Something in the form is wrong or not known yet: this is the workflow as it was."
-        self._context.screen.app.push_screen(PromptScreen(workflow, graph, self._context.options.output, note))
 
     def submit(self, event: PromptForm.Submitted) -> None:
         """Submit a batch with the form's values, after confirmation if it is large."""

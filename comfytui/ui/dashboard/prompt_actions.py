@@ -1,9 +1,11 @@
-"""Actions on the prompt in use: show what its variations become, edit it elsewhere, give it the whole screen.
+"""Actions on prompts: show what variations become and what is sent, edit one elsewhere, give it the whole screen.
 
 What these need is imported late: the first paint does not need it.
 """
 
+import asyncio
 from functools import cached_property, partial
+from random import SystemRandom
 from typing import TYPE_CHECKING
 
 from comfytui.ui.dashboard.context import DashboardContext
@@ -11,8 +13,9 @@ from comfytui.ui.form.prompt_area import PromptArea
 
 if TYPE_CHECKING:
     from comfytui.ui.form.prompt_sources import PromptSources
+    from comfytui.workflow.batch_values import BatchValues
     from comfytui.workflow.field_keys import FieldKey
-    from comfytui.workflow.graph import Workflow
+    from comfytui.workflow.graph import Graph, Workflow
     from comfytui.workflow.prompt_text.lora_tags import LoraTag
     from comfytui.workflow.prompt_text.rendering import PromptTools
     from comfytui.workflow.prompt_text.wildcards import Wildcards
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 EXPANSIONS = 10
 """Texts that are shown of one prompt."""
 NO_PROMPT = "This workflow has no prompt."
+WRONG_FORM = "Something in the form is wrong or not known yet: this is the workflow as it was."
 NO_VARIATIONS = "This prompt has no variations: write {a|b} or __name__ of a wildcard."
 
 
@@ -87,6 +91,49 @@ class PromptActions:
             return
         heading = f"{len(texts)} of this prompt's texts" if several else "This prompt as it is sent"
         self._context.screen.app.push_screen(ExpansionsScreen(heading, texts, note))
+
+    def show_prompt(self) -> None:
+        """Show what is sent for the first image of the next batch; of a form with a mistake, the workflow as it was."""
+        from comfytui.ui.screens.prompt import PromptScreen
+
+        form, folder = self._context.form, self._context.options.output
+        values = form.read() if form.workflow.graph else None
+        self._context.screen.app.push_screen(
+            PromptScreen(form.workflow, partial(self._first_graph, form.workflow, values), folder)
+        )
+
+    async def _first_graph(self, workflow: "Workflow", values: "BatchValues | None") -> "tuple[Graph, str]":
+        """Return the graph of the first image, and what is to be said about it."""
+        if values is None:
+            return workflow.graph, WRONG_FORM
+        from comfytui.service.prompt_tools import load_tools
+        from comfytui.service.submission.batch_builder import first_graph
+        from comfytui.workflow.graph import apply_values
+        from comfytui.workflow.prompt_text.rendering import PromptTextError
+
+        folder = self._context.options.prompt_files
+        tools = await load_tools(self._context.service, workflow, values.values, folder and folder / "wildcards")
+        try:
+            graph = await asyncio.to_thread(first_graph, workflow, values, SystemRandom(), tools)
+        except PromptTextError as error:
+            return apply_values(workflow, values.values, values.object_info), f"It cannot be sent. {error.message}"
+        return graph, _sent_note(values, graph)
+
+
+def _sent_note(values: "BatchValues", graph: "Graph") -> str:
+    """Return what a graph is, and what of it will be another when the batch is sent."""
+    from comfytui.workflow.annotations import templates_of
+    from comfytui.workflow.axes import count_cells
+    from comfytui.workflow.fields import seed_keys
+    from comfytui.workflow.seeds import SeedMode
+
+    images = values.images * count_cells(values.axes)
+    seeds = [*seed_keys(values.values)]
+    is_random = values.seed_mode is SeedMode.RANDOM or not seeds
+    others = ["its random seed" if len(seeds) == 1 else "its random seeds"] if is_random and seeds else []
+    others += ["what its variations become"] if is_random and templates_of(graph) else []
+    image = "the image" if images == 1 else f"the first of {images:,} images"
+    return f"This is sent for {image}{', but for ' if others else ''}{' and '.join(others)}."
 
 
 def _sent_text(workflow: "Workflow", key: "FieldKey", template: str, seed: int, tools: "PromptTools") -> str:

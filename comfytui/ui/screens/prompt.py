@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -28,9 +29,8 @@ class PromptScreen(Screen[None]):
 
     Args:
         workflow: The workflow, as it was opened.
-        graph: The prompt.
+        read: Returns the prompt, and what else is to be said about it; it may take its time.
         folder: Where the JSON is saved.
-        note: What else is to be said about it.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -39,42 +39,51 @@ class PromptScreen(Screen[None]):
         Binding("s", "save", "Save", id="prompt-save", tooltip="Save the JSON as a file"),
     ]
 
-    def __init__(self, workflow: Workflow, graph: Graph, folder: Path, note: str = "") -> None:
+    def __init__(self, workflow: Workflow, read: Callable[[], Awaitable[tuple[Graph, str]]], folder: Path) -> None:
         super().__init__()
         self._workflow = workflow
-        self._graph = graph
+        self._read = read
         self._folder = folder
-        self._note = note
 
     def compose(self) -> ComposeResult:
-        """Compose the sections, which scroll as one text."""
+        """Compose the sections that are known, which scroll with the others as one text."""
         workflow = self._workflow
         with VerticalScroll():
             yield Line(f"The prompt of {sanitize(workflow.name, 60)}", classes="title")
-            if self._note:
-                yield Static(self._note, markup=False, classes="help")
+            yield Static("", markup=False, classes="help", id="note")
             if workflow.findings:
                 yield Line("Found in the workflow", classes="heading")
                 yield Static(findings_text(workflow.findings), markup=False)
             yield Line("Changed in the form", classes="heading")
-            yield Static(changes_text(changed_inputs(workflow.graph, self._graph)), markup=False)
+            yield Static("", markup=False, id="changes")
             yield Line("JSON", classes="heading")
-            yield Static(json_text(self._graph), markup=False)
+            yield Static("", markup=False, id="json")
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        """Let the arrow keys scroll the text."""
+        """Let the arrow keys scroll the text, and read the prompt."""
         self.query_one(VerticalScroll).focus()
+        self._reading: Worker[Graph] = self.run_worker(self._show, group="read-prompt")
+
+    async def _show(self) -> Graph:
+        graph, note = await self._read()
+        if self.query("#json"):  # Not while it closes.
+            texts = {"note": note, "changes": changes_text(changed_inputs(self._workflow.graph, graph))}
+            for name, text in {**texts, "json": json_text(graph)}.items():
+                self.query_one(f"#{name}", Static).update(text)
+        return graph
 
     def action_copy(self) -> None:
         """Copy the JSON to the clipboard of the terminal."""
-        self.app.copy_to_clipboard(self._json)
+        _: Worker[None] = self.run_worker(self._copy, group="copy-json", exclusive=True)
+
+    async def _copy(self) -> None:
+        self.app.copy_to_clipboard(await self._json())
         self.notify("Copied, if the terminal lets programs copy.")
 
-    @property
-    def _json(self) -> str:
-        """The whole JSON; `json_text` is cut and made safe to be shown."""
-        return json.dumps(self._graph, indent=2)
+    async def _json(self) -> str:
+        """Return the whole JSON, once it is read; `json_text` is cut and made safe to be shown."""
+        return json.dumps(await self._reading.wait(), indent=2)
 
     def action_save(self) -> None:
         """Save the JSON as a new file in the folder for saved files."""
@@ -82,13 +91,13 @@ class PromptScreen(Screen[None]):
 
     async def _save(self) -> None:
         try:
-            path = await asyncio.to_thread(self._write)
+            path = await asyncio.to_thread(self._write, await self._json())
         except SaveError as error:
             self.notify(sanitize(str(error), MAX_MESSAGE), severity="error", markup=False)
         else:
             self.notify(sanitize(f"Saved as {path}.", MAX_MESSAGE), markup=False)
 
-    def _write(self) -> Path:
+    def _write(self, text: str) -> Path:
         with new_file(self._folder) as file:
-            file.write(self._json.encode())
+            file.write(text.encode())
             return file.commit(f"{self._workflow.name}.json")

@@ -4,8 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+from textual.widgets import Select
 
+from comfytui.ui.form import rows
 from comfytui.ui.screens.prompt import PromptScreen
+from comfytui.workflow.annotations import cell_text
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.editor.findings import Finding
 from comfytui.workflow.graph import Workflow
@@ -65,3 +68,36 @@ async def test_a_json_that_cannot_be_saved_is_said(tmp_path: Path) -> None:
     async with screen(FakeBackend(), output=tmp_path / "file") as it:
         await it.press("f6", "s")
         await it.until(lambda: any(each.severity == "error" for each in it.app._notifications), "the error")
+
+
+@pytest.mark.parametrize("mode", ["increment", "random"])
+async def test_it_shows_what_is_sent_for_the_first_image(mode: str, tmp_path: Path) -> None:
+    backend = FakeBackend()
+    async with screen(backend, output=tmp_path) as it:
+        template = "a {red|blue|green|grey} fox"
+        for field, text in {"prompt": template, "steps": "20, 30", "seed": "5", "images": "3"}.items():
+            await it.write(field, text)
+        it.app.screen.query_one(f"#{rows.SEED_MODE_ID}", Select).value = mode
+        await it.press("f6")
+        first = "This is sent for the first of 6 images"
+        also = ", but for its random seed and what its variations become." if mode == "random" else "."
+        await it.shows(f"{first}{also}")
+        await it.shows(f'text: "" → {template}, sent as: a ')
+        await it.press("s")
+        await it.until((tmp_path / "txt2img.json").exists, "the file")
+        await it.press("f6", "f5")
+        await it.until(lambda: len(backend.submitted) == 6, "the batch")
+        shown = json.loads((tmp_path / "txt2img.json").read_text())
+        sent = backend.submitted[0]["prompt"]
+        assert cell_text(shown) == cell_text(sent) == "Steps 20"
+        assert "{" not in shown["6"]["inputs"]["text"]
+        if mode == "increment":
+            assert shown == sent
+
+
+async def test_what_cannot_be_sent_says_why() -> None:
+    async with screen(FakeBackend()) as it:
+        await it.write("prompt", "a <lora:nothing:1> fox")
+        await it.press("f6")
+        await it.shows("It cannot be sent. ")
+        await it.shows('text: "" → a <lora:nothing:1> fox')
