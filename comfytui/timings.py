@@ -12,6 +12,9 @@ class HttpTimings:
     """Without a byte of the response to a GET, which can be repeated: the connection may be half-open."""
     post_read: float = 30.0
     """Without a byte of the response to a POST: a server that loads a model answers late."""
+    upload: float = 300.0
+    """Without a byte of an upload taken, or of the response to it: what waits in buffers on the way is sent first, and
+    those of a forwarded port hold megabytes that a slow link carries for minutes."""
     total: float = 300.0
     """For a whole response that is not a file: one that trickles must not block its caller for ever."""
     keepalive: float = 5.0

@@ -12,6 +12,7 @@ from comfytui.comfy.errors import ServerError, Unauthorized
 from comfytui.comfy.http.multipart import NAME_LIMIT, upload_name
 from comfytui.comfy.protocol.library import ServerFile
 from comfytui.comfy.server import Server
+from comfytui.timings import HttpTimings
 from tests.stub_servers import Handler, answering, serving
 from tests.waiting import eventually
 
@@ -153,6 +154,22 @@ async def test_a_limit_that_is_found_while_sending_is_said_in_words() -> None:
     error = await _failure({"POST /api/upload/image": refuse}, bytes(64 * MB))
     assert "64.0 MB" in str(error)
     assert "Make it smaller" in str(error)
+
+
+async def test_a_server_that_still_gets_the_end_of_a_file_is_waited_for() -> None:
+    receiver = Receiver()
+
+    async def take_slowly(request: web.Request) -> web.Response:
+        await asyncio.sleep(0.6)
+        return await receiver.take(request)
+
+    routes = {**receiver.routes, "POST /api/upload/image": take_slowly}
+    async with (
+        serving(routes) as url,
+        ComfyClient(Server.from_url(url), HttpTimings(post_read=0.1)) as client,
+    ):
+        await client.upload(bytes(MB), "a.png")
+    assert len(receiver.content) == MB
 
 
 async def test_a_cancelled_upload_ends_the_request() -> None:

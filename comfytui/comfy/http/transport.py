@@ -113,7 +113,7 @@ class Transport:
                 client.stream(
                     method,
                     self._url(path, params),
-                    timeout=self._timeout(method),
+                    timeout=self._timeout(method) if upload is None else self._upload_timeout,
                     extensions={"trace": _close_cancelled_handshake()},
                     **(_body(json) if upload is None else {"content": upload, "headers": upload.headers}),
                 ) as response,
@@ -177,6 +177,10 @@ class Transport:
     def _timeout(self, method: str) -> httpx.Timeout:
         timings = self._timings
         return httpx.Timeout(timings.get_read if method == "GET" else timings.post_read, connect=timings.connect)
+
+    @property
+    def _upload_timeout(self) -> httpx.Timeout:
+        return httpx.Timeout(self._timings.upload, connect=self._timings.connect)
 
     def _url(self, path: str, params: Mapping[str, str] | None) -> httpx.URL:
         url = httpx.URL(self._server.http_url(path))
