@@ -1,6 +1,7 @@
 """A real nginx in front of the simulator, in common set-ups: all works through it, and its faults heal."""
 
 import io
+import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.errors import ServerError
 from comfytui.comfy.server import Server
 from comfytui.comfy.websocket.connection_events import Closed, Opened
 from comfytui.comfy.websocket.event_stream import stream_events
@@ -211,3 +213,13 @@ async def test_a_prompt_whose_response_is_lost_behind_it_is_not_sent_twice(sim: 
         held.end()
         await check_batch(watcher, batch, sim)
         assert "502 POST /api/prompt" in nginx.answered()
+
+
+async def test_limit_on_uploads_is_said_in_words(sim: SimServer, tmp_path: Path) -> None:
+    async with nginx_before(sim.url, tmp_path) as nginx, ComfyClient(Server.from_url(nginx.url)) as client:
+        assert (await client.upload(bytes(900_000), "small.png")).name == "small.png"
+        for size, shown in ((1_100_000, "1.1 MB"), (50_000_000, "50.0 MB")):
+            with pytest.raises(ServerError, match=rf"{re.escape(shown)}.* Make it smaller"):
+                await client.upload(bytes(size), "large.png")
+        assert len(nginx.answered(413)) == 2
+        assert sim.files.uploads()[-1] == "small.png"

@@ -58,7 +58,10 @@ class InputActions:
             while not (await asyncio.wait({waiting}, timeout=PROGRESS_INTERVAL))[0]:
                 panel.uploads.show(item, upload.progress + f"Uploading {name}", upload.cancel)
             if waiting.cancelled():
-                panel.uploads.end(item, f"The upload of {name} was cancelled.")
+                text = f"The upload of {name} was cancelled"
+                panel.uploads.end(item, f"{text}.")
+                if not panel.is_attached and self._context.screen.display:
+                    self._context.notify(f"{text}, since another form is shown.", "warning")
                 return
             file = waiting.result()
         except ComfyError as error:

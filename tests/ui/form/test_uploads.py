@@ -1,5 +1,8 @@
 """Files of this machine for inputs of a workflow, sent to a simulated server over real sockets."""
 
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -11,10 +14,17 @@ from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.ui.screens.browse import BrowseScreen
 from comfytui.ui.widgets.text import Paragraph
-from tests.ui.form.test_input_list import filled_in, inputs, line, to_item, with_picture
+from tests.faults.proxy import Proxy, proxy_to
+from tests.ui.dashboard.test_open_workflows import open_
+from tests.ui.form.test_input_list import filled_in, inputs, line, node, to_item, with_nodes, with_picture
 from tests.ui.screen import Screen, screen
 
 SIZE = (200, 60)
+
+
+def uploaded(sim: SimServer) -> list[str]:
+    """The files that were not there from the beginning."""
+    return [name for name in sim.files.uploads() if name != "example.png"]
 
 
 async def at_image(it: Screen) -> None:
@@ -34,7 +44,10 @@ async def test_server_may_give_a_file_another_name(tmp_path: Path) -> None:
         await it.until(lambda: "x (1).png" in line(it, "Image "), "the server's name")
         assert filled_in(it)["20"]["inputs"]["image"] == "x (1).png"
         assert sim.files.get("input", "", "x (1).png") == b"mine"
-        assert "is not among" not in it.text
+        await it.until(lambda: "is not among" not in it.text, "the end of the message")
+        it.app.post_message(Paste(str(picture)))
+        await it.until(lambda: "x (1).png" in line(it, "Image "), "the name of the same file, sent again")
+        assert uploaded(sim) == ["x.png", "x (1).png"]
 
 
 async def test_file_that_is_too_large_is_refused_in_words(tmp_path: Path) -> None:
@@ -109,3 +122,59 @@ async def put_in_mask(it: Screen, name: str) -> None:
     await it.until(lambda: isinstance(it.app.screen, BrowseScreen) and f"{name}.png" in it.text, "the folder")
     await it.press(*name, "enter")
     await it.until(lambda: not isinstance(it.app.screen, BrowseScreen), "the form")
+
+
+LARGE = 40_000_000
+"""Bytes of a file of which the buffers on the way hold a part."""
+
+
+@asynccontextmanager
+async def uploading_slowly(folder: Path) -> AsyncIterator[tuple[Screen, SimServer, Proxy]]:
+    """The form while a file is sent on a slow link."""
+    picture = folder / "large.png"
+    with picture.open("wb") as file:
+        file.truncate(LARGE)
+    async with (
+        SimServer(SimConfig()) as sim,
+        proxy_to(sim.url) as proxy,
+        screen(proxy.url, SIZE, workflow=with_picture()) as it,
+    ):
+        await at_image(it)
+        proxy.throttle(4_000_000)
+        it.app.post_message(Paste(str(picture)))
+        await it.until(lambda: re.search(r"[1-9]\d? % Uploading large\.png", line(it, "Image ")), "the progress")
+        yield it, sim, proxy
+
+
+async def test_upload_is_cancelled_on_a_slow_link(tmp_path: Path) -> None:
+    async with uploading_slowly(tmp_path) as (it, sim, proxy):
+        said = it.app.screen.query_one("#input-help", Paragraph)
+        assert "ctrl+r cancels it" in said.text
+        await it.press("ctrl+r")
+        await it.until(lambda: "The upload of large.png was cancelled." in said.text, "that it was cancelled")
+        await it.until(lambda: "old.png" in line(it, "Image "), "the value before")
+        proxy.throttle(None)
+        small = tmp_path / "small.png"
+        small.write_bytes(b"mine")
+        it.app.post_message(Paste(str(small)))
+        await it.until(lambda: filled_in(it)["20"]["inputs"]["image"] == "small.png", "another upload")
+        assert uploaded(sim) == ["small.png"]
+
+
+async def test_upload_ends_in_words_with_a_link_that_breaks(tmp_path: Path) -> None:
+    async with uploading_slowly(tmp_path) as (it, sim, proxy):
+        said = it.app.screen.query_one("#input-help", Paragraph)
+        proxy.reset_connections()
+        await it.until(lambda: re.search(r"large\.png could not be uploaded: .* closed the", said.text), "the error")
+        assert "of 40.0 MB" in said.text
+        await it.until(lambda: "old.png" in line(it, "Image "), "the value before")
+        assert uploaded(sim) == []
+
+
+async def test_form_that_is_replaced_ends_its_upload(tmp_path: Path) -> None:
+    async with uploading_slowly(tmp_path) as (it, sim, proxy):
+        await open_(it, with_nodes(**{"20": node("LoadImage", image="other.png")}))
+        await it.shows("The upload of large.png")
+        proxy.throttle(None)
+        assert filled_in(it)["20"]["inputs"]["image"] == "other.png"
+        assert uploaded(sim) == []
