@@ -236,9 +236,7 @@ class SessionService:
         await self.submissions.recognised()
         jobs, client_ids = self.state.jobs, self.state.client_ids
         if any(job.status.ended and not job.mine and job.owner in client_ids for job in jobs.values()):
-            poller.has_read_history.clear()
-            poller.request(history=True)
-            await poller.has_read_history.wait()
+            await poller.reread_history()
         await self.submissions.recognised()  # How jobs ended that are neither in the queue nor in the history.
 
     def report_crash(self, reason: str, retry_in: float) -> None:

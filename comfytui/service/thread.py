@@ -2,19 +2,17 @@
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING, TypeVar
 
 from comfytui.clock import SYSTEM_CLOCK, Clock
 from comfytui.comfy.redaction import redactor_of, without_secrets
 from comfytui.comfy.server import Server
-from comfytui.service.answers import Answers
+from comfytui.service.command_queue import CommandQueue
 from comfytui.service.mailbox import Mailbox
 from comfytui.service.results import BatchCancelled, Cancelled, Resent, SubmitResult
 from comfytui.service.submission.batch import BatchRequest
@@ -26,11 +24,9 @@ if TYPE_CHECKING:
     from comfytui.service.backend import Backend, BackendFactory
     from comfytui.service.definitions import ServerDefinitions
     from comfytui.service.journal.prompt_history import UsedPrompt
-    from comfytui.service.service import SessionService
     from comfytui.workflow.graph import Graph
 
 T = TypeVar("T")
-Command = Callable[["SessionService"], object]
 
 log = logging.getLogger(__name__)
 
@@ -71,10 +67,11 @@ class ServiceThread:
         self._clock = clock
         self._timings = timings
         redactor_of(server)
+        self._commands = CommandQueue()
         self._supervise = partial(
             supervise,
             server,
-            self._serve_with,
+            self._commands.serve_with,
             client_id=client_id,
             folder=folder,
             fresh=fresh,
@@ -85,10 +82,6 @@ class ServiceThread:
             new_backend=new_backend,
         )
         self._logins = 0
-        self._lock = Lock()
-        self._service: SessionService | None = None
-        self._commands: deque[Command] = deque()  # not carried out yet, in their order
-        self._answers = Answers()
         self._loop: asyncio.AbstractEventLoop
         self._supervisor: asyncio.Task[None]
         self._loop_ready = Event()
@@ -105,7 +98,7 @@ class ServiceThread:
         if self._thread.is_alive() and self._loop_ready.wait(seconds):
             self._loop.call_soon_threadsafe(self._supervisor.cancel)
             self._thread.join(max(0.0, deadline - self._clock.monotonic()))
-        self._answers.close()
+        self._commands.close()
         return not self._thread.is_alive()
 
     @property
@@ -116,7 +109,7 @@ class ServiceThread:
     @property
     def server(self) -> Server:
         """The server, with the credentials of the last login."""
-        return self._service.server if self._service else self._server
+        return service.server if (service := self._commands.service) else self._server
 
     @staticmethod
     def without_secrets(text: str) -> str:
@@ -126,17 +119,18 @@ class ServiceThread:
     @property
     def state(self) -> SessionState:
         """The newest state."""
-        return self._service.state if self._service else SessionState(timings=self._timings.session)
+        return service.state if (service := self._commands.service) else SessionState(timings=self._timings.session)
 
     @property
     def is_durable(self) -> bool:
         """Whether the next start sends what is not sent yet."""
-        return self._service is not None and self._service.submissions.is_durable
+        service = self._commands.service
+        return service is not None and service.submissions.is_durable
 
     def subscribe(self, wake: Callable[[], object]) -> Mailbox:
         """Return a mailbox for all notifications from now on; `wake` is called on the service's thread."""
         mailbox = Mailbox(wake)
-        self._execute(lambda service: service.subscribe(mailbox))
+        self._commands.execute(lambda service: service.subscribe(mailbox))
         return mailbox
 
     def submit(self, request: BatchRequest) -> Future[SubmitResult]:
@@ -145,7 +139,7 @@ class ServiceThread:
         Returns:
             The result, once nothing of the batch is left to send; while the server is away, this may take long.
         """
-        return self._command(lambda service: service.submissions.submit(request))
+        return self._commands.carry_out(lambda service: service.submissions.submit(request))
 
     def cancel(self, prompt_id: str, *, force: bool = False) -> Future[Cancelled]:
         """Cancel one job.
@@ -157,15 +151,15 @@ class ServiceThread:
         Returns:
             What became of it; or the `ComfyError` if the server cannot be asked.
         """
-        return self._command(lambda service: service.commands.cancel(prompt_id, force=force))
+        return self._commands.carry_out(lambda service: service.commands.cancel(prompt_id, force=force))
 
     def cancel_batch(self, batch: str, *, force: bool = False) -> Future[BatchCancelled]:
         """Cancel the unfinished and lost jobs of a batch; `force` and errors as in `cancel`."""
-        return self._command(lambda service: service.commands.cancel_batch(batch, force=force))
+        return self._commands.carry_out(lambda service: service.commands.cancel_batch(batch, force=force))
 
     def resend(self, prompt_ids: Sequence[str]) -> Future[Resent]:
         """Send lost jobs once more."""
-        return self._command(lambda service: service.commands.resend(prompt_ids))
+        return self._commands.carry_out(lambda service: service.commands.resend(prompt_ids))
 
     def recover_outputs(self, prompt_ids: Sequence[str]) -> Future[int]:
         """Search the server for images of lost jobs.
@@ -173,7 +167,7 @@ class ServiceThread:
         Returns:
             How many of the jobs were finished after all; or the `ComfyError` of a request that failed.
         """
-        return self._ask(lambda service: service.commands.recover_outputs(prompt_ids))
+        return self._commands.ask(lambda service: service.commands.recover_outputs(prompt_ids))
 
     def find_ended(self, ids: Sequence[str]) -> Future[None]:
         """Have jobs in the state, however long ago they ended.
@@ -184,7 +178,7 @@ class ServiceThread:
         Returns:
             None, or the `ComfyError` of a request that failed.
         """
-        return self._ask(lambda service: service.find_ended(ids))
+        return self._commands.ask(lambda service: service.find_ended(ids))
 
     def graph_of(self, prompt_id: str) -> Future["Graph | None"]:
         """Find the graph of any client's job.
@@ -192,7 +186,7 @@ class ServiceThread:
         Returns:
             The graph; None where neither this machine nor the server has it; or the `ComfyError` of a failed request.
         """
-        return self._ask(lambda service: service.commands.graph_of(prompt_id))
+        return self._commands.ask(lambda service: service.commands.graph_of(prompt_id))
 
     def submission_of(self, prompt_id: str) -> Future[str | None]:
         """Find a prompt in the journal, also one of an earlier start, once all that was given before is written.
@@ -200,14 +194,14 @@ class ServiceThread:
         Returns:
             The id of its submission, see `BatchRequest`; None if the journal does not have it.
         """
-        return self._ask(lambda service: service.commands.submission_of(prompt_id))
+        return self._commands.ask(lambda service: service.commands.submission_of(prompt_id))
 
     def recognised(self) -> Future[None]:
         """Wait until it is known of every client id that jobs have whether it is mine.
 
         The state has those that are; whose jobs are mine follows at the next poll, which begins then.
         """
-        return self._ask(lambda service: service.recognised())
+        return self._commands.ask(lambda service: service.recognised())
 
     def definitions(self, class_types: Collection[str] = ()) -> Future["ServerDefinitions"]:
         """Find the definitions of all node classes: once a connection from the server, else those that it had before.
@@ -218,7 +212,7 @@ class ServiceThread:
         Returns:
             The definitions; or the `ComfyError` if the server cannot be asked, and what it had is not known.
         """
-        return self._ask(lambda service: service.definitions(class_types))
+        return self._commands.ask(lambda service: service.definitions(class_types))
 
     def used_prompts(self, *, negative: bool = False) -> Future[list["UsedPrompt"]]:
         """Return the prompts of all my batches, also of earlier starts, on any server, the one used last first.
@@ -226,11 +220,11 @@ class ServiceThread:
         Args:
             negative: Whether to return the negative prompts, which are known of batches whose graphs are kept.
         """
-        return self._ask(lambda service: service.used_prompts(negative=negative))
+        return self._commands.ask(lambda service: service.used_prompts(negative=negative))
 
     def accept_server(self) -> None:
         """Serve the other server that answers at this address from now on."""
-        self._execute(lambda service: service.accept_server())
+        self._commands.execute(lambda service: service.accept_server())
 
     def log_in(self, authorization: str) -> int:
         """Reconnect with this Authorization header, which is kept in memory alone.
@@ -239,12 +233,12 @@ class ServiceThread:
             The number of this login, from 1 on: a `LoginRequired` with a lower one is of requests made before.
         """
         self._logins = number = self._logins + 1
-        self._execute(lambda service: service.log_in(authorization, number))
+        self._commands.execute(lambda service: service.log_in(authorization, number))
         return number
 
     def reconnect(self) -> None:
         """Close the sockets that are open, and connect now."""
-        self._execute(lambda service: service.reconnect())
+        self._commands.execute(lambda service: service.reconnect())
 
     def call(self, request: Callable[["Backend"], Awaitable[T]], *, stops: bool = False) -> Future[T]:
         """Make a request of the caller's own on the service's loop, with its backend.
@@ -256,37 +250,7 @@ class ServiceThread:
         Returns:
             Its result or error.
         """
-        return self._ask(lambda service: service.call(request), stops=stops)
-
-    def _ask(self, work: Callable[["SessionService"], Awaitable[T]], *, stops: bool = False) -> Future[T]:
-        """Do some work on the service's loop, unless its future is cancelled before; return its result or error."""
-        answer: Future[T] = self._answers.new()
-
-        def begin(service: "SessionService") -> None:
-            if not answer.cancelled():
-                self._answers.fulfil(answer, work(service), stops=stops)
-
-        self._execute(begin)
-        return answer
-
-    def _command(self, work: Callable[["SessionService"], Awaitable[T]]) -> Future[T]:
-        """Carry out a command, even if its future is cancelled; return its result or error."""
-        answer: Future[T] = self._answers.new()
-        self._execute(lambda service: self._answers.fulfil(answer, work(service), report=True))
-        return answer
-
-    def _execute(self, command: Command) -> None:
-        """Carry out a command on the service's loop, as soon as there is a service to do it."""
-        with self._lock:
-            self._commands.append(command)
-            if self._service is not None:
-                with suppress(RuntimeError):  # The loop is closed: the service has stopped.
-                    self._loop.call_soon_threadsafe(self._carry_out_next)
-
-    def _carry_out_next(self) -> None:
-        """On the loop: carry out the oldest command, but leave it to the next service if this one is to be replaced."""
-        if self._service and not self._service.accepted and self._commands:
-            self._commands.popleft()(self._service)
+        return self._commands.ask(lambda service: service.call(request), stops=stops)
 
     def _main(self) -> None:
         try:
@@ -294,16 +258,9 @@ class ServiceThread:
         except asyncio.CancelledError:
             log.debug("service stopped")
         finally:
-            self._answers.close()
+            self._commands.close()
 
     async def _run(self) -> None:
         self._loop, self._supervisor = asyncio.get_running_loop(), asyncio.current_task()  # type: ignore[assignment]
         self._loop_ready.set()
         await self._supervise()
-
-    def _serve_with(self, service: "SessionService") -> None:
-        """Have the service carry out the commands, first those that were given before it was there."""
-        with self._lock:
-            self._service = service
-            for _ in self._commands:
-                self._loop.call_soon(self._carry_out_next)

@@ -112,7 +112,7 @@ async def test_an_error_is_reported_without_the_credentials_of_any_login() -> No
     async with watching(server) as watcher:
         await eventually(lambda: watcher.state.link.reason, "the first try")
         watcher.service.log_in(basic_auth("me:last-one"))
-        watcher.service._execute(broken)
+        watcher.service._commands.execute(broken)
         await eventually(lambda: any(isinstance(n, ServiceFailed) for n in watcher.notifications), "the error")
         reasons = [n.reason for n in watcher.notifications if isinstance(n, ServiceFailed)]
         assert reasons == ["RuntimeError: a fault with ***, *** and ***"]

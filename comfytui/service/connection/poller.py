@@ -80,6 +80,12 @@ class Poller:
         """Request a poll soon, with `history` also of the newest entries of the history."""
         self._driver.take(PollRequested(history))
 
+    async def reread_history(self) -> None:
+        """Read the newest entries of the history once more, and wait until that is done."""
+        self.has_read_history.clear()
+        self.request(history=True)
+        await self.has_read_history.wait()
+
     def reset(self) -> None:
         """Forget a poll that was to begin."""
         self._wanted = asyncio.Queue()
