@@ -12,7 +12,8 @@ from comfytui.headless.documents.events import EndEvent, ImageEvent, ProgressEve
 from comfytui.headless.documents.jobs import VERSION
 from comfytui.headless.documents.other_events import PreviewEvent
 from comfytui.headless.relay.answers import json_if_changed
-from comfytui.headless.relay.operations import COMMON_ANSWERS, OPERATIONS, Answer, Operation, Parameter
+from comfytui.headless.relay.operation import Answer, Operation, Parameter
+from comfytui.headless.relay.operations import COMMON_ANSWERS, OPERATIONS
 from comfytui.headless.relay.polling import Events
 
 REFERENCE = "#/components/schemas/{name}"

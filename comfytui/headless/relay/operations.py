@@ -1,57 +1,19 @@
 """The relay's routes under `/api`, as its OpenAPI document describes them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
 
 from comfytui.headless.documents.cancellations import CancelDocument
 from comfytui.headless.documents.commands import AwayAnswer, CancelAnswer, ErrorAnswer, GenerateAnswer, GenerateBody
 from comfytui.headless.documents.server import ServerSnapshot
 from comfytui.headless.documents.snapshots import JobSnapshot, QueueSnapshot
 from comfytui.headless.relay.commands import KEY_HEADER
+from comfytui.headless.relay.operation import Answer, Operation, Parameter, Schema
 from comfytui.headless.relay.polling import MAX_WAIT, Events
 from comfytui.headless.relay.thumbnails import MAX_WIDTH, MIN_WIDTH
 
 ANY_TYPE = "*/*"
 """The media type of files, which have many."""
 EVENT_STREAM = "text/event-stream"
-
-Schema = Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A parameter of a request."""
-
-    name: str
-    where: Literal["path", "query", "header"]
-    description: str
-    schema: Schema = field(default_factory=lambda: {"type": "string"})
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a status means, and what comes with it."""
-
-    description: str
-    documents: Sequence[Any] = ()
-    """The types of the JSON, any one of them."""
-    media_type: str | None = None
-    """That of a body which is not JSON."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """A method of a path, with the answers that not every operation has."""
-
-    name: str
-    method: Literal["get", "post"]
-    path: str
-    summary: str
-    description: str = ""
-    parameters: Sequence[Parameter] = ()
-    body: type | None = None
-    answers: Mapping[int, Answer]
 
 
 def _error(description: str) -> Answer:
