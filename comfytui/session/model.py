@@ -1,7 +1,7 @@
-"""Immutable values of a session: jobs, batches, run times and the link."""
+"""Immutable values of a session: jobs, batches and the link."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -230,26 +230,3 @@ class Link:
     socket_open: bool = False
     lag_seconds: int = 0
     """Whole seconds by which frames are late; 0 if the delay is too short to report."""
-
-
-WorkloadKey = tuple[GenerationParameters, int]
-"""Identifies jobs that take equally long: the same settings except texts and seeds, and as many nodes."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunTimes:
-    """Seconds that the parts of the latest run of a workload took."""
-
-    before_first_step: float
-    """A cold start loads the model here."""
-    after_first_step: float
-    """From the first step to the end of the run."""
-    after_last_step: float
-    """From the last step to the end of the run."""
-    runs: int = 1
-    """How many runs of the workload were measured."""
-
-
-def workload_key_of(job: Job) -> WorkloadKey:
-    """Return the key of the workload that a job belongs to."""
-    return replace(job.parameters, prompt="", negative="", seed=None, more_seeds=(), cell=""), len(job.classes)

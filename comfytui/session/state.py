@@ -7,7 +7,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from comfytui.session.jobs.index import Jobs
-from comfytui.session.model import Batch, Job, Link, Phase, RunTimes, WorkloadKey
+from comfytui.session.model import Batch, Job, Link, Phase
+from comfytui.session.run_times import RunTimes, WorkloadKey
 from comfytui.timings import DEFAULT, SessionTimings
 
 if TYPE_CHECKING:

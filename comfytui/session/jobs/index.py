@@ -8,7 +8,8 @@ from math import inf
 
 from comfytui.session.delivery import Delivery
 from comfytui.session.jobs.sizes import results_size, traceback_size
-from comfytui.session.model import Job, JobStatus, Presence, WorkloadKey, workload_key_of
+from comfytui.session.model import Job, JobStatus, Presence
+from comfytui.session.run_times import WorkloadKey, workload_key_of
 
 Span = tuple[float, float]
 """Begin and end, in wall seconds."""

@@ -7,7 +7,8 @@ from comfytui.session.jobs.adoption import adopt, new_job
 from comfytui.session.jobs.index import indexed
 from comfytui.session.jobs.retention import drop_excess_parameters, excess_ids, remove_jobs
 from comfytui.session.jobs.transitions import confirmed, start_job, upsert
-from comfytui.session.model import Failure, Job, JobStatus, LinkKind, Presence, Stamp, workload_key_of
+from comfytui.session.model import Failure, Job, JobStatus, LinkKind, Presence, Stamp
+from comfytui.session.run_times import workload_key_of
 from comfytui.session.runs.timing import infer_start
 from comfytui.session.state import MAX_RUNS, SessionState, with_run, without_runs
 

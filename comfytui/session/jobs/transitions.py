@@ -8,7 +8,8 @@ from comfytui.comfy.protocol.events import Output
 from comfytui.session.delivery import Delivery
 from comfytui.session.jobs.index import Jobs, indexed
 from comfytui.session.jobs.sizes import results_size, shrink, traceback_size, without_traceback
-from comfytui.session.model import Failure, Job, JobStatus, Presence, RunTimes, Stamp, WorkloadKey, workload_key_of
+from comfytui.session.model import Failure, Job, JobStatus, Presence, Stamp
+from comfytui.session.run_times import RunTimes, WorkloadKey, workload_key_of
 from comfytui.session.runs.run import start_run
 from comfytui.session.state import Run, SessionState, active_runs, with_run, without_runs
 

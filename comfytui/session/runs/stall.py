@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from comfytui.session.model import workload_key_of
+from comfytui.session.run_times import workload_key_of
 from comfytui.session.runs.run import may_be_loading, stall_threshold
 from comfytui.session.state import Run, SessionState
 

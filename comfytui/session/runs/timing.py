@@ -6,7 +6,8 @@ from heapq import heapreplace
 from itertools import islice
 
 from comfytui.session.jobs.index import indexed
-from comfytui.session.model import RAN, Job, JobStatus, RunTimes, Stamp, workload_key_of
+from comfytui.session.model import RAN, Job, JobStatus, Stamp
+from comfytui.session.run_times import RunTimes, workload_key_of
 from comfytui.session.state import Run, SessionState, active_runs, with_run
 
 SecondsRange = tuple[float, float]
