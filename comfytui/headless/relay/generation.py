@@ -17,11 +17,11 @@ from comfytui.headless.generate import (
     GenerateRequest,
     prepare,
     prompt_tools,
-    server_specs,
     workflow_from_json,
 )
 from comfytui.headless.relay.earlier_batches import EarlierBatches, KeyReused, with_digest
 from comfytui.headless.relay.errors import why_away
+from comfytui.headless.relay.kept_specs import NODES_TIMEOUT, KeptSpecs, Specs
 from comfytui.headless.session import HeadlessSession, is_current
 from comfytui.headless.value_checks import ChoicesUnknown, FieldError
 from comfytui.service.submission.batch import BatchRequest
@@ -30,9 +30,8 @@ from comfytui.session.selectors import counts_of, open_jobs
 from comfytui.session.state import SessionState
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.conversion import warnings
-from comfytui.workflow.field_keys import FieldKey, is_node_key
+from comfytui.workflow.field_keys import FieldKey
 from comfytui.workflow.graph import Workflow
-from comfytui.workflow.input_specs import InputSpec
 from comfytui.workflow.prompt_text.rendering import PromptTools
 from comfytui.workflow.prompt_text.wildcards import user_folder
 
@@ -42,14 +41,6 @@ MAX_ANSWERED: Final = 10_000
 """Images in the answers that are kept for their keys; older ones are found in the session or the journal."""
 MAX_GRAPHS: Final = 256 * 2**20
 """Bytes of a request, or of its graph, times its images, each of which is kept and sent with a graph of its own."""
-MAX_SPECS: Final = 32
-"""Workflows whose specs are kept."""
-MAX_VALUE: Final = 200
-"""Characters of a value that tell which specs are kept for it."""
-SPECS_LIFETIME: Final = 60.0
-"""Seconds for which what the server says about a workflow's fields is used."""
-SPECS_TIMEOUT: Final = 10.0
-"""Seconds in which the server has to say it."""
 CONNECT_TIMEOUT: Final = 3.0
 """Seconds that a request waits for a connection that is being made."""
 PLAN_TIMEOUT: Final = 5.0
@@ -79,11 +70,10 @@ class Generation:
     def __init__(self, session: HeadlessSession, feed: Feed, clock: Clock = SYSTEM_CLOCK) -> None:
         self._session = session
         self._feed = feed
-        self._clock = clock
         self._earlier = EarlierBatches(session)
         self._answers: dict[str, tuple[str, GenerateAnswer]] = {}  # by key, with the digest of the request
         self._unplanned: dict[str, int] = {}  # images of batches that were not in the feed yet
-        self._specs: dict[object, tuple[float, Mapping[FieldKey, InputSpec]]] = {}
+        self._specs = KeptSpecs(session.service, clock)
 
     async def generate(self, body: GenerateBody, key: str, digest: str, *, now: bool) -> GenerateAnswer | AwayAnswer:
         """Submit a batch, or find the one that was submitted with the same key.
@@ -109,7 +99,7 @@ class Generation:
         known = await self._earlier.find(body.images, scope, digest) if key else None
         if known is None:
             workflow = await self._converted(workflow, body.images, scope)
-        specs = await self._specs_of(workflow, body.values, ask=not is_away)
+        specs = await self._specs.specs_of(workflow, body.values, ask=not is_away)
         try:
             wanted = _request_of(body, workflow)
             tools = await prompt_tools(self._session.service, wanted)
@@ -202,7 +192,7 @@ class Generation:
             return workflow
         rng = Random(key) if key else SystemRandom()
         try:
-            converted = await asyncio.wait_for(with_graph(self._session.service, workflow, rng), SPECS_TIMEOUT)
+            converted = await asyncio.wait_for(with_graph(self._session.service, workflow, rng), NODES_TIMEOUT)
         except (ComfyError, TimeoutError):
             state = self._session.state
             why = "ComfyUI did not describe its nodes" if is_current(state) else why_away(state)
@@ -210,29 +200,6 @@ class Generation:
         if len(await asyncio.to_thread(msgspec.json.encode, converted.graph)) * images > MAX_GRAPHS:
             raise FieldError("images", "The workflow is too large for so many images: ask for fewer at once.")
         return converted
-
-    async def _specs_of(
-        self, workflow: Workflow, values: Mapping[str, object], *, ask: bool
-    ) -> Mapping[FieldKey, InputSpec] | None:
-        """Return what the server says about a workflow's fields and the inputs of nodes that values are given for.
-
-        Returns:
-            It, or what the server said last; None if it never did.
-        """
-        inputs = frozenset((key, str(value)[:MAX_VALUE]) for key, value in values.items() if is_node_key(key))
-        cache_key = (frozenset(workflow.fields.items()), inputs)
-        read, specs = self._specs.get(cache_key, (0.0, None))
-        if not ask or (specs is not None and self._clock.monotonic() - read < SPECS_LIFETIME):
-            return specs
-        try:
-            specs = await asyncio.wait_for(server_specs(self._session.service, workflow, values), SPECS_TIMEOUT)
-        except (ComfyError, TimeoutError):
-            return specs
-        self._specs.pop(cache_key, None)
-        self._specs[cache_key] = self._clock.monotonic(), specs
-        if len(self._specs) > MAX_SPECS:
-            del self._specs[next(iter(self._specs))]
-        return specs
 
     async def _wait(self, condition: Callable[[SessionState], bool], seconds: float) -> None:
         with suppress(TimeoutError):
@@ -257,7 +224,7 @@ def _request_of(body: GenerateBody, workflow: Workflow) -> GenerateRequest:
 
 
 def _batch_of(
-    request: GenerateRequest, specs: Mapping[FieldKey, InputSpec], key: str, digest: str, tools: PromptTools
+    request: GenerateRequest, specs: Specs, key: str, digest: str, tools: PromptTools
 ) -> tuple[BatchRequest, Sequence[Mapping[FieldKey, int]]]:
     """Return the batch of a request; with a key, its submission id is made of the digest as well."""
     rng = Random(key) if key else SystemRandom()
