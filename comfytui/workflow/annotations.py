@@ -107,12 +107,7 @@ def _sources(node_id: str, node: Mapping[str, Any]) -> list[tuple[Link, Link]]:
     inputs = node.get("inputs")
     inputs = inputs if isinstance(inputs, Mapping) else {}
     return [
-        ((node_id, output), (link[0], link[1]))
-        for output, name in enumerate(("model", "clip"))
-        if isinstance(link := inputs.get(name), list)
-        and len(link) == 2
-        and isinstance(link[0], str)
-        and isinstance(link[1], int)
+        ((node_id, output), link) for output, name in enumerate(("model", "clip")) if (link := _link(inputs.get(name)))
     ]
 
 
@@ -121,16 +116,15 @@ def relinked(node: Any, ends: Mapping[Link, Link]) -> Any:
     inputs = node.get("inputs") if isinstance(node, Mapping) else None
     if not isinstance(inputs, Mapping):
         return node
-    changed = {
-        name: [*ends[value[0], value[1]]]
-        for name, value in inputs.items()
-        if isinstance(value, list)
-        and len(value) == 2
-        and isinstance(value[0], str)
-        and isinstance(value[1], int)
-        and (value[0], value[1]) in ends
-    }
+    changed = {name: [*ends[link]] for name, value in inputs.items() if (link := _link(value)) and link in ends}
     return {**node, "inputs": {**inputs, **changed}} if changed else node
+
+
+def _link(value: object) -> Link | None:
+    """Return the output that an input is linked to, or None if its value is no link."""
+    if isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], int):
+        return value[0], value[1]
+    return None
 
 
 def _notes(node: object) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from comfytui.workflow.field_keys import Field, FieldKey, FieldValue, is_node_ke
 from comfytui.workflow.fields import find_fields
 from comfytui.workflow.lora_fields import without_nodes
 from comfytui.workflow.node_inputs import NO_DEFINITIONS, set_value
-from comfytui.workflow.nodes import NODE_KEYS, NODE_SWITCH, Slot, is_integer, nodes_of, value_at
+from comfytui.workflow.nodes import NODE_KEYS, NODE_SWITCH, Slot, given_title, is_integer, nodes_of, value_at
 
 if TYPE_CHECKING:
     from comfytui.workflow.editor.findings import Finding
@@ -72,12 +72,8 @@ def seed_labels(workflow: Workflow) -> Mapping[FieldKey, str]:
 
 def node_label(workflow: Workflow, slot: Slot) -> str:
     """Return the label of a slot's node: its id, and its title or class."""
-    match workflow.graph[slot.node_id]:
-        case {"_meta": {"title": str() as title}} if sanitize(title):
-            name = title
-        case _:
-            name = slot.class_type
-    return f"#{sanitize(slot.node_id, 12)} {sanitize(name, 40)}"
+    title = given_title(workflow.graph[slot.node_id], 40) or sanitize(slot.class_type, 40)
+    return f"#{sanitize(slot.node_id, 12)} {title}"
 
 
 def seed_warning(workflow: Workflow) -> str | None:

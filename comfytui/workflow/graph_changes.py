@@ -7,7 +7,7 @@ from typing import Any, Final
 from comfytui.sanitize import sanitize
 from comfytui.workflow.annotations import templates_of
 from comfytui.workflow.graph import Graph
-from comfytui.workflow.nodes import nodes_of
+from comfytui.workflow.nodes import given_title, nodes_of
 
 ABSENT: Final = object()
 """The value of an input that a node does not have."""
@@ -52,9 +52,9 @@ def _inputs(graph: Graph, node_id: str) -> dict[str, Any]:
 
 
 def _title(graph: Graph, node_id: str) -> str:
+    if title := given_title(graph[node_id], MAX_TITLE):
+        return title
     match graph[node_id]:
-        case {"_meta": {"title": str() as title}} if sanitize(title):
-            return sanitize(title, MAX_TITLE)
         case {"class_type": str() as name}:
             return sanitize(name, MAX_TITLE)
     return f"#{sanitize(node_id, 12)}"

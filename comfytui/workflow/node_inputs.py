@@ -9,7 +9,7 @@ from comfytui.sanitize import sanitize
 from comfytui.workflow.declared_inputs import Declared, declared_inputs, inputs_behind
 from comfytui.workflow.field_keys import FieldKey, FieldValue, node_key
 from comfytui.workflow.input_kinds import InputSpec, default_of
-from comfytui.workflow.nodes import Node, Slot, is_number, nodes_of
+from comfytui.workflow.nodes import Node, Slot, given_title, is_number, nodes_of
 from comfytui.workflow.spec_reading import read_spec
 
 MAX_TITLE: Final = 80
@@ -98,9 +98,8 @@ def group_of(graph: object, node: Node, object_info: Mapping[str, Any] = NO_DEFI
 
 def title_of(graph: object, node: Node, object_info: Mapping[str, Any] = NO_DEFINITIONS) -> str:
     """Return the title of a node, safe to print: its own, else its class's name on the screen, else its class."""
-    match graph:
-        case {node.id: {"_meta": {"title": str() as title}}} if sanitize(title):
-            return sanitize(title, MAX_TITLE)
+    if isinstance(graph, Mapping) and (title := given_title(graph.get(node.id), MAX_TITLE)):
+        return title
     match object_info:
         case {node.class_type: {"display_name": str() as title}} if sanitize(title):
             return sanitize(title, MAX_TITLE)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, TypeAlias, TypeGuard
 
+from comfytui.sanitize import sanitize
+
 NODE_KEYS = ("class_type", "inputs", "_meta")
 """The keys of a node as a client sends it; servers and saved images add computed ones, such as `is_changed`."""
 
@@ -101,6 +103,14 @@ def is_number(value: object) -> TypeGuard[int | float]:
 def is_flag(value: object) -> TypeGuard[bool]:
     """Whether a value is true or false."""
     return isinstance(value, bool)
+
+
+def given_title(node: object, limit: int) -> str:
+    """Return the title that a user gave a node, safe to print and cut off behind `limit` characters; empty for none."""
+    match node:
+        case {"_meta": {"title": str() as title}}:
+            return sanitize(title, limit)
+    return ""
 
 
 def walk_upstream(nodes: Nodes, start: Node, follow: Callable[[Node], Iterable[str]]) -> Iterator[Node]:

@@ -4,6 +4,7 @@ An escaped parenthesis, `\\(`, is text, as it is for the server.
 """
 
 import re
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 WEIGHT_STEP: Final = 0.05
@@ -86,26 +87,23 @@ def _is_enclosed(part: str) -> bool:
 
 def _closing(text: str, index: int) -> int | None:
     """Return the index of the first unmatched closing parenthesis from an index on."""
-    depth = 0
-    for at in range(index, len(text)):
-        if _is_parenthesis(text, at, ")"):
-            if not depth:
-                return at
-            depth -= 1
-        elif _is_parenthesis(text, at, "("):
-            depth += 1
-    return None
+    return _unmatched(text, range(index, len(text)), ")", "(")
 
 
 def _opening(text: str, index: int) -> int | None:
     """Return the index of the last unmatched opening parenthesis before an index."""
+    return _unmatched(text, range(index - 1, -1, -1), "(", ")")
+
+
+def _unmatched(text: str, indices: Iterable[int], wanted: str, partner: str) -> int | None:
+    """Return the first of these indices with a parenthesis whose partner is not among those before it."""
     depth = 0
-    for at in range(index - 1, -1, -1):
-        if _is_parenthesis(text, at, "("):
+    for at in indices:
+        if _is_parenthesis(text, at, wanted):
             if not depth:
                 return at
             depth -= 1
-        elif _is_parenthesis(text, at, ")"):
+        elif _is_parenthesis(text, at, partner):
             depth += 1
     return None
 

@@ -32,6 +32,14 @@ def form_texts(it: Screen, *fields: str) -> list[str]:
     return [form.texts()[field] for field in fields]
 
 
+async def end_job_of_another_client(it: Screen, sim: SimServer, graph: dict[str, Any]) -> None:
+    """Have another client's job end, and read the queue and the history again, with the focus in the queue."""
+    async with ComfyClient(Server.from_url(sim.url)) as client:
+        await client.submit(graph, prompt_id=str(uuid4()), client_id="they", tag={})
+        await it.until(lambda: sim.queue.history, "its end")
+    await it.press("escape", "ctrl+r")
+
+
 def controls(it: Screen) -> dict[str, Any]:
     return {each.id or "": each for each in dashboard_of(it).context.form.query("TextArea, Input, Select")}
 
@@ -72,10 +80,7 @@ async def test_undo_puts_back_what_was_typed() -> None:
 async def test_another_clients_job_is_opened_as_a_workflow_of_its_own() -> None:
     async with SimServer(QUICK) as sim, screen(sim.url, (120, 40)) as it:
         await it.shows("live")
-        async with ComfyClient(Server.from_url(sim.url)) as client:
-            await client.submit(two_seeds(), prompt_id=str(uuid4()), client_id="they", tag={})
-            await it.until(lambda: sim.queue.history, "its end")
-        await it.press("escape", "ctrl+r")
+        await end_job_of_another_client(it, sim, two_seeds())
         await it.shows("✓ they")
         await it.press("home", "e")
         await it.shows("2/2 · ")
@@ -102,10 +107,7 @@ async def test_a_job_is_recalled_from_its_image() -> None:
 async def test_a_job_that_only_its_image_remembers_is_recalled() -> None:
     async with SimServer(QUICK) as sim, screen(sim.url, (120, 40)) as it:
         await it.shows("live")
-        async with ComfyClient(Server.from_url(sim.url)) as client:
-            await client.submit(two_seeds(), prompt_id=str(uuid4()), client_id="they", tag={})
-            await it.until(lambda: sim.queue.history, "its end")
-        await it.press("escape", "ctrl+r")
+        await end_job_of_another_client(it, sim, two_seeds())
         await it.shows("✓ they")
         sim.queue.history.clear()
         await it.press("home", "e")
@@ -115,11 +117,8 @@ async def test_a_job_that_only_its_image_remembers_is_recalled() -> None:
 async def test_a_job_whose_graph_is_gone_leaves_the_form_as_it_is() -> None:
     async with SimServer(FAILING) as sim, screen(sim.url, (120, 40)) as it:
         await it.shows("live")
-        async with ComfyClient(Server.from_url(sim.url)) as client:
-            await client.submit(text_to_image(seed=1), prompt_id=str(uuid4()), client_id="they", tag={})
-            await it.until(lambda: sim.queue.history, "its end")
         await it.write("prompt", "mine")
-        await it.press("escape", "ctrl+r")
+        await end_job_of_another_client(it, sim, text_to_image(seed=1))
         await it.shows("✗ they")
         sim.queue.history.clear()
         await it.press("home", "e")
