@@ -1,8 +1,10 @@
 """`.github/docs/json.md` describes the JSON documents as they are: their fields, types, events and exit codes."""
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -139,6 +141,30 @@ async def test_what_commands_write_is_as_described(tmp_path: Path) -> None:
         check_events(cancelled.events)
         assert cancelled.events
         check(ConfigDocument, output(await ended(tmp_path, "config", "--json")))
+
+
+async def test_the_images_of_a_grid_say_which_cell_they_are(tmp_path: Path) -> None:
+    async with SimServer(QUICK) as sim:
+        run = await ended(tmp_path, "run", sim.url, "--json", *SMALL, "--set", "steps=4,5", "--set", "cfg=5,7.5")
+        check_events(run.events)
+        cells = [[("Steps", steps), ("CFG", cfg)] for steps in (4, 5) for cfg in (5, 7.5)]
+
+        def cell(document: dict[str, Any]) -> list[tuple[str, int | float | str]]:
+            return [(value["label"], value["value"]) for value in document["cell"]]
+
+        assert [cell(event) for event in run.events if event["event"] == "image"] == cells
+        status = output(await ended(tmp_path, "status", sim.url, "--json"))
+        check(StatusDocument, status)
+        assert [cell(job) for job in reversed(status["queue"]["ended"])] == cells
+        async with running_relay(sim.url) as relay:
+            await relay.live()
+            path = f"/api/jobs/{run.events[0]['promptIds'][3]}"
+            async with asyncio.timeout(60):
+                # It still reads the history.
+                while (answer := await relay.client.get(path)).status_code == HTTPStatus.NOT_FOUND:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            check(JobSnapshot, answer.json())
+            assert cell(answer.json()) == cells[3]
 
 
 async def test_what_the_relay_sends_is_as_described() -> None:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from comfytui.sanitize import sanitize
+from comfytui.workflow.annotations import Cell
 from comfytui.workflow.parameters import GenerationParameters
 
 if TYPE_CHECKING:
@@ -12,6 +13,8 @@ GIB = 2**30
 GAUGE_CELLS = 8
 SETTINGS_SEPARATOR = " · "
 """Separates the settings of a `parameters_line`."""
+MAX_CELL = 200
+"""Characters of the values that distinguish an image in its batch."""
 
 
 def duration(seconds: float) -> str:
@@ -113,6 +116,11 @@ def parameters_line(parameters: GenerationParameters) -> str:
         sanitize(parameters.model or "", 60).removesuffix(".safetensors"),
     ]
     return SETTINGS_SEPARATOR.join(part for part in parts if part)
+
+
+def cell_text(cell: Cell) -> str:
+    """Return the values that distinguish an image in its batch: `Steps 20, CFG 7`; empty if it is in no grid."""
+    return sanitize(", ".join(f"{label} {str(value).removesuffix('.safetensors')}" for label, value in cell), MAX_CELL)
 
 
 def _seeds(parameters: GenerationParameters) -> str:

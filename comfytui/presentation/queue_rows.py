@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import takewhile
 
-from comfytui.presentation.formatting import duration, parameters_line
+from comfytui.presentation.formatting import cell_text, duration, parameters_line
 from comfytui.presentation.status_text import failure_text, status_label
 from comfytui.sanitize import sanitize
 from comfytui.session.jobs.index import run_order
@@ -151,7 +151,7 @@ def _row(job: Job, batches: Mapping[str, Batch], state: tuple[str, str]) -> Queu
 def _title(job: Job, batch: Batch | None) -> str:
     """Return the prompt of a job, after the values that distinguish it in its batch."""
     prompt = _sanitized(job.parameters.prompt or (batch.title if batch else "")) or _UNTITLED
-    return f"{_sanitized(job.parameters.cell)} · {prompt}" if job.parameters.cell else prompt
+    return f"{cell_text(job.parameters.cell)} · {prompt}" if job.parameters.cell else prompt
 
 
 def _matches(job: Job, terms: list[str]) -> bool:

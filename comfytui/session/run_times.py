@@ -25,4 +25,4 @@ class RunTimes:
 
 def workload_key_of(job: Job) -> WorkloadKey:
     """Return the key of the workload that a job belongs to."""
-    return replace(job.parameters, prompt="", negative="", seed=None, more_seeds=(), cell=""), len(job.classes)
+    return replace(job.parameters, prompt="", negative="", seed=None, more_seeds=(), cell=()), len(job.classes)

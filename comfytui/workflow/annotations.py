@@ -10,6 +10,10 @@ from typing import Any, Final, TypeAlias
 Link: TypeAlias = tuple[str, int]
 """An output: the id of its node, and its index."""
 
+CellValue: TypeAlias = str | int | float
+Cell: TypeAlias = tuple[tuple[str, CellValue], ...]
+"""The values that distinguish an image in its batch, with their labels."""
+
 NOTES_KEY: Final = "comfytui"
 """The key of the notes in a node's `_meta`."""
 TEMPLATES: Final = "templates"
@@ -25,8 +29,12 @@ MAX_TEXT: Final = 100_000
 """Characters of the longest template that is read."""
 MAX_VALUES: Final = 8
 """Values of one cell that are read."""
-MAX_VALUE: Final = 60
-"""Characters of a value or label that are read."""
+MAX_LABEL: Final = 60
+"""Characters of a label that are read."""
+MAX_VALUE: Final = 200
+"""Characters of a value that are read."""
+MAX_NUMBER: Final = 2**63 - 1
+"""The largest number, which all readers of JSON accept."""
 _MAPPINGS: Final = (dict, Mapping)
 """Of both checks, the first one is fast: nodes of all jobs of a queue are looked at."""
 
@@ -69,19 +77,22 @@ def copy_cells(graph: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[st
     return {**other, **noted} if noted else other
 
 
-def cell_of(graph: object) -> tuple[tuple[str, str], ...]:
+def cell_of(graph: object) -> Cell:
     """Return the labels and values that distinguish an image in its batch; empty if it is not one of several cells."""
-    values: list[tuple[str, str]] = []
+    values: list[tuple[str, CellValue]] = []
     for notes in filter(None, map(_notes, _mapping(graph).values())):
         for label, value in _mapping(notes.get(CELL)).items():
             if isinstance(label, str) and isinstance(value, str | int | float) and len(values) < MAX_VALUES:
-                values.append((label[:MAX_VALUE], str(value)[:MAX_VALUE]))
+                values.append((label[:MAX_LABEL], _cell_value(value)))
     return tuple(values)
 
 
-def cell_text(graph: object) -> str:
-    """Return the values that distinguish an image in its batch: `Steps 20, CFG 7`; empty if it is in no grid."""
-    return ", ".join(f"{label} {value.removesuffix('.safetensors')}" for label, value in cell_of(graph))
+def _cell_value(value: str | float) -> CellValue:
+    """Return a value as it is typed: a whole number without a fraction; what JSON has no number for is a text."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_NUMBER
+    if not is_number or isinstance(value, str):
+        return str(value)[:MAX_VALUE]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def restore_templates(graph: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from math import isfinite
 from sys import getsizeof
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from comfytui.workflow.annotations import cell_text
+from comfytui.workflow.annotations import Cell, cell_of
 from comfytui.workflow.fields import Field, FieldKey, FieldValue, field_of, first_slots, seed_keys
 from comfytui.workflow.graph import Graph, classes_of
 from comfytui.workflow.graph_templates import FieldSlot, Template, template_of
@@ -63,7 +63,7 @@ class GenerationParameters:
     """The other seeds of the graph, in the order of its samplers."""
     latent_batch: int = 1
     """Images per prompt."""
-    cell: str = ""
+    cell: Cell = ()
     """Those values that distinguish the image in its batch, see `comfytui.workflow.annotations`."""
 
 
@@ -92,6 +92,7 @@ class GraphReader:
     def __init__(self, max_memory: int = MAX_READER_MEMORY) -> None:
         self._layouts: dict[Hashable, Layout] = {}
         self._texts: dict[str, str] = {}
+        self._cells: dict[Cell, Cell] = {}
         self._templates: deque[tuple[Template, Arguments, Mapping[str, str]]] = deque(maxlen=MAX_TEMPLATES)
         self._budget = max_memory
         self._exhausted = False
@@ -129,8 +130,14 @@ class GraphReader:
 
     def _arguments(self, graph: Any, layout: Layout) -> Arguments:
         values = {key: graph[node_id]["inputs"][name] for key, node_id, name in layout.slots}
-        cell = self._shared(cell_text(graph))
+        cell = self._shared_cell(cell_of(graph))
         return {"latent_batch": _latent_batch(graph, layout), "cell": cell, **self._limited(values)}
+
+    def _shared_cell(self, cell: Cell) -> Cell:
+        """Return the stored cell that is equal, else store this one; an empty one if memory is used up."""
+        if not cell or cell in self._cells:
+            return self._cells.get(cell, cell)
+        return self._cells.setdefault(cell, cell) if self._reserve(_size(cell)) else ()
 
     def _limited(self, values: Mapping[FieldKey, FieldValue]) -> Arguments:
         """Return the values as arguments, within the limits on texts, numbers and memory."""

@@ -359,8 +359,8 @@ def test_several_values_of_a_field_make_an_image_of_each() -> None:
         (seed, steps, cfg) for seed in (5, 6) for steps in (20, 30) for cfg in (6.0, 6.5, 7.0)
     ]
     assert seeds_of(wanted) == [{"seed": seed} for seed in (5, 6) for _ in range(6)]
-    assert parameters_of(graphs[1]).cell == "Steps 20, CFG 6.5"
-    assert parameters_of(batch_of(request({"steps": 20})).graphs[0]).cell == ""
+    assert parameters_of(graphs[1]).cell == (("Steps", 20), ("CFG", 6.5))
+    assert parameters_of(batch_of(request({"steps": 20})).graphs[0]).cell == ()
 
 
 @pytest.mark.parametrize("steps", ["20,20", "20, 20 ,20", "20,", "20..20"])
@@ -368,7 +368,7 @@ def test_one_value_that_is_given_repeatedly_is_one_image(steps: str) -> None:
     (graph,) = batch_of(replace(request({"steps": steps, "sampler": "heun,heun"}), axes=True)).graphs
     assert parameters_of(graph).steps == 20
     assert parameters_of(graph).sampler == "heun"
-    assert parameters_of(graph).cell == ""
+    assert parameters_of(graph).cell == ()
 
 
 def test_a_broken_character_among_several_values_is_refused() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from comfytui.headless.documents.events import EndEvent, Event, ImageEvent, ProgressEvent
 from comfytui.headless.documents.jobs import ENDS, End, JobError, Outcome
-from comfytui.presentation.formatting import rate, time_left
+from comfytui.presentation.formatting import cell_text, rate, time_left
 from comfytui.presentation.status_text import FAILURE_LIMIT
 from comfytui.sanitize import sanitize
 
@@ -43,14 +43,15 @@ def progress_figures(event: ProgressEvent) -> str:
 
 
 def image_text(event: ImageEvent) -> str:
-    """Return how an image ended: `Image 2 of 4 done: fox_00002_.png (seed 7)`, or why it failed."""
+    """Return how an image ended: `Image 2 of 4 done: fox_00002_.png (Steps 20, seed 7)`, or why it failed."""
     ended = f"Image {event.image_index} of {event.total_images} {_OUTCOMES.get(event.outcome, event.outcome)}"
     if event.error:
         return _error_text(ended, event.error)
     names = ", ".join(sanitize(file.path or file.filename, PATH_LIMIT) for file in event.outputs)
     seeds = ", ".join(map(str, event.seeds))
-    files = f": {names}" if names else ""
-    return ended + files + (f" ({'seed' if len(event.seeds) == 1 else 'seeds'} {seeds})" if files and seeds else "")
+    cell = cell_text(tuple((each.label, each.value) for each in event.cell))
+    about = ", ".join(filter(None, (cell, seeds and f"{'seed' if len(event.seeds) == 1 else 'seeds'} {seeds}")))
+    return ended + (f": {names}{f' ({about})' if about else ''}" if names else "")
 
 
 def _error_text(ended: str, error: JobError) -> str:

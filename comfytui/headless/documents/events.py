@@ -7,12 +7,14 @@ from typing import Literal
 
 from comfytui.headless.documents.jobs import (
     VERSION,
+    CellValue,
     Document,
     End,
     JobError,
     Outcome,
     OutputFile,
     Status,
+    cell_values,
     end_of,
     error_of,
     files_of,
@@ -81,6 +83,8 @@ class ImageEvent(Document, frozen=True, kw_only=True):
     seed: int | None
     seeds: tuple[int, ...]
     """All seeds, for a graph with several."""
+    cell: tuple[CellValue, ...]
+    """What distinguishes the image from the others of its batch, besides the seed; empty without axes."""
     seconds: float | None
     """How long it ran."""
     outputs: tuple[OutputFile, ...]
@@ -199,6 +203,7 @@ def image_event(state: SessionState, job: Job, *, urls: bool) -> ImageEvent:
         total_images=place.total,
         seed=job.parameters.seed,
         seeds=seeds_of(job),
+        cell=cell_values(job),
         seconds=_rounded(job.seconds),
         outputs=files_of(job, urls=urls),
         error=error_of(job.failure),

@@ -51,6 +51,14 @@ class JobError(Document, frozen=True, kw_only=True):
     """The errors of single inputs, of a prompt that the server rejected."""
 
 
+class CellValue(Document, frozen=True, kw_only=True):
+    """One of the values that distinguish an image from the others of its batch."""
+
+    label: str
+    """The name of the field."""
+    value: int | float | str
+
+
 _STATUSES: Mapping[JobStatus, Status] = {
     JobStatus.SUBMITTING: "sending",
     JobStatus.QUEUED: "queued",
@@ -87,6 +95,15 @@ def seeds_of(job: Job) -> tuple[int, ...]:
     """Return all seeds of a job."""
     seeds = (job.parameters.seed, *job.parameters.more_seeds)
     return tuple(seed for seed in seeds if seed is not None)
+
+
+def cell_values(job: Job) -> tuple[CellValue, ...]:
+    """Return the values of a job that distinguish its image from the others of its batch."""
+    return tuple(CellValue(label=limited(label), value=_safe(value)) for label, value in job.parameters.cell)
+
+
+def _safe(value: str | float) -> str | int | float:
+    return limited(value) if isinstance(value, str) else value
 
 
 def files_of(job: Job, *, urls: bool) -> tuple[OutputFile, ...]:

@@ -7,11 +7,13 @@ from heapq import nlargest
 from comfytui.headless.documents.events import ProgressEvent, batch_progress, link_name, place_of
 from comfytui.headless.documents.jobs import (
     VERSION,
+    CellValue,
     Document,
     JobError,
     Outcome,
     OutputFile,
     Status,
+    cell_values,
     end_of,
     error_of,
     files_of,
@@ -66,6 +68,8 @@ class JobSnapshot(Document, frozen=True, kw_only=True):
     seed: int | None
     seeds: tuple[int, ...]
     """All seeds, for a graph with several."""
+    cell: tuple[CellValue, ...]
+    """What distinguishes the image from the others of its batch, besides the seed; empty without axes."""
     created_at: datetime | None
     ended_at: datetime | None
     seconds: float | None
@@ -140,6 +144,7 @@ def job_snapshot(state: SessionState, job: Job, *, urls: bool) -> JobSnapshot:
         scheduler=_optional(parameters.scheduler),
         seed=parameters.seed,
         seeds=seeds_of(job),
+        cell=cell_values(job),
         created_at=_time(job.created),
         ended_at=_time(job.ended),
         seconds=None if job.seconds is None else round(job.seconds, 2),

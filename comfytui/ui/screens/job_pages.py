@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from comfytui.comfy.protocol.media_types import Media, media_of
+from comfytui.presentation.formatting import cell_text
 from comfytui.presentation.status_text import job_status_text, node_label
 from comfytui.sanitize import sanitize, sanitize_lines
 from comfytui.session.model import Job
@@ -40,7 +41,7 @@ def file_caption(state: SessionState, page: Page) -> str:
     job, output = page.job, page.output
     tag = job.batch_tag
     parts = [f"Image {tag.index} of {tag.total}" if tag and tag.total > 1 else ""]
-    parts.append(sanitize(job.parameters.cell, 200))
+    parts.append(cell_text(job.parameters.cell))
     if output is not None:
         own = job.outputs
         what = "image" if all(media_of(each) is Media.IMAGE for each in own) else "file"

@@ -42,6 +42,7 @@ def image(**changes: Any) -> ImageEvent:
         "total_images": 4,
         "seed": 7,
         "seeds": (7,),
+        "cell": (),
         "seconds": 6.5,
         "outputs": (OutputFile(filename="fox_00002_.png", media="image"),),
         "error": None,

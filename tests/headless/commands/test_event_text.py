@@ -4,7 +4,7 @@ import pytest
 
 from comfytui.headless.commands.event_text import event_text, progress_figures
 from comfytui.headless.documents.events import Event
-from comfytui.headless.documents.jobs import JobError, OutputFile
+from comfytui.headless.documents.jobs import CellValue, JobError, OutputFile
 from tests.headless.commands.events import end, image, progress
 
 HOSTILE = "a\x1b]0;OWNED\x07\x9b2Jb\nc\u202ed"
@@ -22,6 +22,10 @@ HOSTILE = "a\x1b]0;OWNED\x07\x9b2Jb\nc\u202ed"
         (image(), "Image 2 of 4 done: fox_00002_.png (seed 7)"),
         (image(outcome="cached", seeds=(7, 8)), "Image 2 of 4 cached: fox_00002_.png (seeds 7, 8)"),
         (image(outputs=()), "Image 2 of 4 done"),
+        (
+            image(cell=(CellValue(label="CFG", value=5), CellValue(label="Model", value="\x1b[1mxl.safetensors"))),
+            "Image 2 of 4 done: fox_00002_.png (CFG 5, Model xl, seed 7)",
+        ),
         (
             image(outputs=(OutputFile(filename="fox.png", media="image", path="/tmp/fox-1.png"),)),
             "Image 2 of 4 done: /tmp/fox-1.png (seed 7)",

@@ -8,7 +8,7 @@ from textual.widgets import Select
 
 from comfytui.ui.form import rows
 from comfytui.ui.screens.prompt import PromptScreen
-from comfytui.workflow.annotations import cell_text
+from comfytui.workflow.annotations import cell_of
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.editor.findings import Finding
 from comfytui.workflow.graph import Workflow
@@ -89,7 +89,7 @@ async def test_it_shows_what_is_sent_for_the_first_image(mode: str, tmp_path: Pa
         await it.until(lambda: len(backend.submitted) == 6, "the batch")
         shown = json.loads((tmp_path / "txt2img.json").read_text())
         sent = backend.submitted[0]["prompt"]
-        assert cell_text(shown) == cell_text(sent) == "Steps 20"
+        assert cell_of(shown) == cell_of(sent) == (("Steps", 20),)
         assert "{" not in shown["6"]["inputs"]["text"]
         if mode == "increment":
             assert shown == sent

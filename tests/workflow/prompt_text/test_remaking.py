@@ -99,6 +99,6 @@ def test_cell_stays_and_notes_at_other_inputs_are_drawn_without_wildcards() -> N
     graph["4"] = annotated(graph["4"], TEMPLATES, {"ckpt_name": "{x|y}", "nothing": "{x|y}"})
     remade = remake(graph, Random(3), PromptTools())
     assert remade.graph is not None
-    assert cell_of(remade.graph) == (("Steps", "20"),)
+    assert cell_of(remade.graph) == (("Steps", 20),)
     assert remade.graph["4"]["inputs"]["ckpt_name"] in {"x", "y"}
     assert "nothing" not in remade.graph["4"]["inputs"]
