@@ -49,7 +49,7 @@ async def swap_form(context: DashboardContext, new: PromptForm) -> None:
         await old.remove()
     if context.screen.focused is new.first_control:
         # A focused control is scrolled into view without the label above it.
-        new.call_after_refresh(new.scroll_home, animate=False)
+        new.call_after_refresh(new.show_top)
 
 
 def show_exactly(form: PromptForm, texts: FormTexts) -> None:

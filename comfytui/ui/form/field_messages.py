@@ -31,7 +31,9 @@ class FieldMessages:
             return
         if line is None:
             line = Line(classes="error")
-            self._form.mount(line, after=self._widget_above(control))
+            above = self._widget_above(control)
+            assert isinstance(above.parent, Widget)
+            above.parent.mount(line, after=above)
             self._lines[key] = line
         line.set_text(message and f"{'! ' if wrong else ''}{sanitize(message, MAX_LENGTH)}")
         line.set_class(bool(message), "-shown")

@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, Input, Select, TextArea
@@ -33,7 +33,7 @@ from comfytui.workflow.prompt_text.encoders import reads_weights
 from comfytui.workflow.seeds import SeedMode, seeds_for
 
 
-class PromptForm(VerticalScroll, can_focus=False):
+class PromptForm(Vertical):
     """A control for each input of a workflow. Wrong content is marked and stays as it was typed.
 
     Args:
@@ -78,12 +78,24 @@ class PromptForm(VerticalScroll, can_focus=False):
 
     def compose(self) -> ComposeResult:
         """Compose a row for each input that the graph has, or only the note if there is no graph yet."""
+        inputs, help_line = WorkflowInputs(self.workflow), Paragraph(id="input-help", classes="help")
+        panel = InputPanel(inputs, inputs.values_of(self._draft), help_line)
+        help_line.display = False
         if not self.workflow.graph:
-            yield WaitingNote(id="note")
-            panel, _ = self._input_panel()
             panel.display = False
+            yield WaitingNote(id="note")
             yield panel
             return
+        with VerticalScroll(id="fields", can_focus=False):
+            yield from self._rows()
+            yield panel
+        with Vertical(id="submission"):
+            yield help_line
+            yield Paragraph(id="note")
+            yield GenerateButton("Generate  F5", id="generate", variant="primary", compact=True)
+
+    def _rows(self) -> ComposeResult:
+        """Yield the controls of the fields that have one."""
         draft, seed_labels = self._draft, self._checks.seed_labels
         # A random seed was not typed by the user: the workflow's own is more useful, since it made its image.
         rolled = seed_labels.keys() if draft.get(rows.SEED_MODE_ID) == SeedMode.RANDOM else set()
@@ -103,16 +115,6 @@ class PromptForm(VerticalScroll, can_focus=False):
         if seeds:
             yield from rows.seed_rows(seeds, draft.get(rows.SEED_MODE_ID, ""), seed_labels)
         yield rows.images_row(draft.get(rows.IMAGES_ID, "4" if seeds else "1"))
-        yield Paragraph(id="note")
-        yield GenerateButton("Generate  F5", id="generate", variant="primary", compact=True)
-        yield from self._input_panel()
-
-    def _input_panel(self) -> tuple[InputPanel, Paragraph]:
-        """Return the list of inputs, and the line of help that stays below it."""
-        inputs = WorkflowInputs(self.workflow)
-        help_line = Paragraph(id="input-help", classes="help")
-        help_line.display = False
-        return InputPanel(inputs, inputs.values_of(self._draft), help_line), help_line
 
     def _listed_axes(self) -> Axes:
         return self.inputs.axes()
@@ -200,6 +202,11 @@ class PromptForm(VerticalScroll, can_focus=False):
             with self.prevent(Input.Changed):
                 self.query_one(f"#{key}", Input).value = str(seed)
         self._changes.mark(self._seed_mode)
+
+    def show_top(self) -> None:
+        """Scroll to the first field, with its label."""
+        for fields in self.query("#fields"):
+            fields.scroll_home(animate=False)
 
     def focus_first(self) -> None:
         """Focus the first field that is wrong, or else the first one."""

@@ -186,17 +186,19 @@ class InputPanel(Vertical):
     # The filter
 
     def open_filter(self) -> None:
-        """Show the filter and focus it."""
+        """Show the filter at the top of the view, where it stays while the list gets shorter, and focus it."""
         control = self.query_one(InputFilter)
         control.display = True
-        control.focus()
-        self.scroll_visible(animate=False)
+        self.add_class("-filtered")
+        control.focus(scroll_visible=False)
+        self.call_after_refresh(control.scroll_visible, top=True, animate=False)
 
     def _clear_filter(self) -> None:
         control = self.query_one(InputFilter)
         with self.prevent(Input.Changed):
             control.value = ""
         control.display = False
+        self.remove_class("-filtered")
 
     @on(InputFilter.Closed)
     def _close_filter(self, event: InputFilter.Closed) -> None:

@@ -1,7 +1,7 @@
 """A list of lines at its full height, which scrolls with what is above and below it."""
 
 from textual.containers import ScrollableContainer
-from textual.geometry import Region, Spacing
+from textual.geometry import Region
 from textual.widget import Widget
 
 from comfytui.ui.widgets.line_list import LineList
@@ -19,13 +19,8 @@ class TallList(LineList):
         container = self._container
         if container is None:
             return 0, self.size.height
-        room = container.scrollable_content_region.height - self._docked(container).height
+        room = container.scrollable_content_region.height
         return container.scroll_offset.y - self._offset_in(container), room
-
-    def _docked(self, container: Widget) -> Spacing:
-        """Return the space that docked widgets take of a container's view."""
-        child = next(each for each in self.ancestors_with_self if each.parent is container)
-        return child.dock_gutter if isinstance(child, Widget) else Spacing()
 
     def _offset_in(self, container: Widget) -> int:
         """Return the line of a container's content on which the list begins."""
@@ -52,7 +47,7 @@ class TallList(LineList):
         container = self._container
         if container is not None and self.size.height and self.has_focus:
             line = Region(0, self._offset_in(container) + self._cursor, 1, 1)
-            container.scroll_to_region(line, spacing=self._docked(container), animate=False, x_axis=False)
+            container.scroll_to_region(line, animate=False, x_axis=False)
 
     def on_focus(self) -> None:
         """Show the line of the cursor; what takes the focus is shown from its first line otherwise."""

@@ -415,3 +415,37 @@ async def test_another_choice_is_sent_with_the_inputs_of_its_branch() -> None:
         await it.press("enter", "m", "p", "4", "enter")
         await it.until(lambda: filled_in(it)["20"]["inputs"]["format"] == "mp4", "the choice")
         assert filled_in(it)["20"]["inputs"] == {"format": "mp4", "format.codec": "h264", "format.crf": 20}
+
+
+async def test_inputs_that_matter_stand_above_the_button_which_stays_in_view() -> None:
+    async with screen(FakeBackend(), (120, 40), workflow=with_lora()) as it:
+        await it.shows("[x] detail")
+        lines = it.text.splitlines()
+        places = [next(at for at, each in enumerate(lines) if text in each) for text in ("Images", "[x]", "▸ All")]
+        button = next(at for at, each in enumerate(lines) if "Generate  F5" in each)
+        assert places == sorted(places)
+        assert places[-1] < button
+    many = with_nodes(**{str(n): node(f"Node{n}", a=n) for n in range(100, 140)})
+    async with screen(FakeBackend(), (80, 24), workflow=many) as it:
+        await it.shows("live")
+        await it.shows("Generate  F5")
+        await to_item(it, "139.a")
+        await it.shows("Generate  F5")
+        await it.press("home", "tab")
+        assert it.app.screen.focused is it.app.screen.query_one("#generate")
+        await it.press("shift+tab", "shift+tab")
+        assert it.app.screen.focused is it.app.screen.query_one("#images")
+        assert line(it, "Images")
+
+
+async def test_filter_stays_at_the_top_with_what_it_finds_below_it() -> None:
+    async with screen(FakeBackend(), (80, 24), workflow=OTHER) as it:
+        await it.shows("live")
+        await it.press("ctrl+f", *"second")
+        await it.shows("▾ Second node #21")
+        lines = it.text.splitlines()
+        assert next(at for at, each in enumerate(lines) if "second" in each) < 5
+        assert line(it, "weight")
+        await it.press("escape")
+        await it.until(lambda: "second" not in it.text, "the filter to close")
+        assert line(it, "Images")
