@@ -117,5 +117,6 @@ class PageSwitcher:
         form, focused = self._context.form, self._screen.focused
         if focused is None and form.region.area:
             form.focus_first()
-        elif focused is None or not focused.region.area:
+        elif focused is None or not all(each.display for each in focused.ancestors_with_self):
+            # What was shown a moment ago has no region yet.
             self._context.panel.queue_list.focus()

@@ -12,8 +12,10 @@ from textual.widgets import TextArea
 from comfytui.comfy.errors import ServerError
 from comfytui.comfy.protocol.library import ServerFile
 from comfytui.sim.catalogue.node_types import NodeType
+from comfytui.ui.dashboard.screen import Dashboard
 from comfytui.ui.drafts import DraftFolder
 from comfytui.ui.form.form import PromptForm
+from comfytui.ui.form.input_controls import InputFilter
 from comfytui.ui.form.input_list import InputList
 from comfytui.ui.form.input_rows import Heading, Row
 from comfytui.workflow.builtin import txt2img
@@ -449,3 +451,19 @@ async def test_filter_stays_at_the_top_with_what_it_finds_below_it() -> None:
         await it.press("escape")
         await it.until(lambda: "second" not in it.text, "the filter to close")
         assert line(it, "Images")
+
+
+async def test_filter_keeps_the_focus_before_it_is_laid_out() -> None:
+    async with screen(FakeBackend(), workflow=OTHER) as it:
+        await it.shows("live")
+        dashboard = it.app.screen
+        assert isinstance(dashboard, Dashboard)
+        search = dashboard.query_one(InputFilter)
+        search.display = True
+        dashboard.set_focus(search)
+        assert not search.region.area
+        # As after a resize.
+        dashboard._pages.focus_visible()
+        await it.press(*"second")
+        assert dashboard.focused is search
+        assert search.value == "second"
