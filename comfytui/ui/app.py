@@ -156,6 +156,10 @@ class ComfyApp(OneShotTimers, App[None]):
         """Do some work after the keys typed until now and before the next ones, which wait for it; only in a worker."""
         await self._key_queue.run_between_keys(work)
 
+    def hold_keys(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Have the keys after the present one wait for some work."""
+        self._key_queue.hold(work)
+
     def action_help(self) -> None:
         """Show the keys, or close them."""
         if isinstance(self.screen, HelpScreen):

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from textual.screen import Screen
 from textual.worker import Worker
@@ -21,10 +22,15 @@ from comfytui.ui.options import Options
 from comfytui.ui.queue.queue_panel import QueuePanel
 from comfytui.ui.screens.confirm import ConfirmScreen
 
+if TYPE_CHECKING:
+    from comfytui.ui.app import ComfyApp
+
 T = TypeVar("T")
 
 MAX_MESSAGE = 600
 """Characters of a message that are shown."""
+MAX_OPENING = 2.0
+"""Seconds for which keys wait for a dialog that reads something before it opens."""
 
 
 class DashboardContext:
@@ -46,6 +52,8 @@ class DashboardContext:
         """The prompt form that is shown."""
         self.previews = options.previews
         """Whether images are shown in the *Now* panel."""
+        self._dialog_opened = asyncio.Event()
+        """Whether the dialog is there that was asked for last."""
         self._to_select = ""
         """The id of the batch that was submitted last, until it is selected."""
 
@@ -75,6 +83,29 @@ class DashboardContext:
             exclusive: Whether to cancel other workers of the group.
         """
         _: Worker[None] = self.screen.run_worker(work, group=group, exclusive=exclusive)
+
+    def run_dialog(self, work: Callable[[], Coroutine[Any, Any, None]], group: str) -> None:
+        """Run something that asks the user, in a worker; what is typed until the dialog is there is typed into it."""
+        opened = self._dialog_opened = asyncio.Event()
+
+        async def run() -> None:
+            try:
+                await work()
+            finally:
+                opened.set()
+
+        async def wait() -> None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(opened.wait(), MAX_OPENING)
+
+        self.run(run, group)
+        cast("ComfyApp", self.screen.app).hold_keys(wait)
+
+    async def ask(self, dialog: Screen[T]) -> T | None:
+        """Show a dialog and return its result; only in a worker."""
+        result = self.screen.app.push_screen(dialog, wait_for_dismiss=True)
+        self._dialog_opened.set()
+        return await result
 
     async def confirm(self, question: str, **labels: Any) -> bool | None:
         """Ask for confirmation; only in a worker.

@@ -20,17 +20,17 @@ class FormDialogs:
         """Ask which workflow to show."""
         from comfytui.ui.dashboard.workflow_picker import WorkflowPicker
 
-        self._context.run(WorkflowPicker(self._context, self._workflows, self._pages).choose, GROUP)
+        self._context.run_dialog(WorkflowPicker(self._context, self._workflows, self._pages).choose, GROUP)
 
     def presets(self) -> None:
         """Ask what to do with the presets of the workflow that is shown."""
         from comfytui.ui.dashboard.preset_picker import PresetPicker
 
         if self._workflows.open.shown.workflow.graph:
-            self._context.run(PresetPicker(self._context, self._workflows).choose, GROUP)
+            self._context.run_dialog(PresetPicker(self._context, self._workflows).choose, GROUP)
 
     def prompt_history(self) -> None:
         """Ask for a prompt that was used before."""
         from comfytui.ui.dashboard.prompt_history import PromptHistory
 
-        self._context.run(PromptHistory(self._context, self._pages).choose, GROUP)
+        self._context.run_dialog(PromptHistory(self._context, self._pages).choose, GROUP)

@@ -71,7 +71,7 @@ class PresetPicker:
     async def _ask(self) -> Choice | None:
         presets = await asyncio.to_thread(self._presets.all)
         entries = [Entry(SAVE, Choice("save")), *(_entry(preset) for preset in presets)]
-        entry = await self._context.screen.app.push_screen_wait(PresetScreen(HEADING, [EntryGroup(entries=entries)]))
+        entry = await self._context.ask(PresetScreen(HEADING, [EntryGroup(entries=entries)]))
         return None if entry is None else entry.value
 
     async def _name(self, heading: str, proposal: str = "") -> str | None:
@@ -79,7 +79,7 @@ class PresetPicker:
         dialog: PickerScreen = PickerScreen(
             heading, query=proposal, typed=lambda text: text[:NAME_LIMIT], empty="Type a name, then enter."
         )
-        entry: Entry[Any] | None = await self._context.screen.app.push_screen_wait(dialog)
+        entry: Entry[Any] | None = await self._context.ask(dialog)
         return None if entry is None else str(entry.value)
 
     async def _load(self, name: str) -> None:

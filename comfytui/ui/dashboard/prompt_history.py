@@ -41,7 +41,7 @@ class PromptHistory:
         title, empty = (NEGATIVE_TITLE, NEGATIVE_EMPTY) if negative else (TITLE, EMPTY)
         load = partial(self._load, negative=negative)
         dialog = PickerScreen(title, [reading], load=load, describe=_about, empty=empty, search=FuzzySearch)
-        entry = await self._context.screen.app.push_screen_wait(dialog)
+        entry = await self._context.ask(dialog)
         prompts = self._context.form.query(f"#{key}").results(TextArea)
         if entry is None or (area := next(iter(prompts), None)) is None:
             return

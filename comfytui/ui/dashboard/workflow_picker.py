@@ -51,7 +51,7 @@ class WorkflowPicker:
             typed=lambda text: sources.file_source(typed_path(text)),
             empty=EMPTY,
         )
-        entry = await context.screen.app.push_screen_wait(dialog)
+        entry = await context.ask(dialog)
         if entry is not None:
             await self._open(entry.value)
 
@@ -101,7 +101,7 @@ class WorkflowPicker:
         # Imported late: most workflows are opened without it.
         from comfytui.ui.screens.browse import BrowseScreen
 
-        entry = await self._context.screen.app.push_screen_wait(BrowseScreen(BROWSE_TITLE, target.folder))
+        entry = await self._context.ask(BrowseScreen(BROWSE_TITLE, target.folder))
         return None if entry is None else sources.file_source(entry.value)
 
 

@@ -25,6 +25,8 @@ class KeyQueue:
         self._pending: deque[KeyEvent | Work] = deque()
         self._carrier: DOMNode | None = None
         """The node that the key being handled bubbles through, or None if no key is being handled."""
+        self._screen: DOMNode | None = None
+        """The screen that took the last key."""
         self.received = 0
         """How many keys and pastes have been put into the queue so far."""
 
@@ -59,6 +61,11 @@ class KeyQueue:
         if self._app.call_later(put):
             await done
 
+    def hold(self, work: Work) -> None:
+        """Have the next keys wait for some work; for an action of a key, before the keys behind it are handled."""
+        self._pending.appendleft(work)
+        self._app.call_later(self._begin)
+
     async def _begin(self) -> None:
         # No clock tells that a key is stuck, since the whole program may have been held up; a closed widget does.
         if self._carrier is None or self._carrier._closed:
@@ -72,7 +79,8 @@ class KeyQueue:
         path: list[DOMNode] = []
         match self._pending.popleft():
             case Key() | Paste() as event:
-                path = [*(self._app.focused or self._app.screen).ancestors_with_self]
+                self._screen = self._app.screen
+                path = [*(self._app.focused or self._screen).ancestors_with_self]
                 await self._handle(event)
             case work:
                 await work()
@@ -85,7 +93,12 @@ class KeyQueue:
             self._carrier = node
             if node.call_later(self._follow, path[index:]):
                 return
-        await self._handle_next()
+        if self._screen is not (screen := self._app.screen):
+            # The key opened it: it has no focus before it has handled its first messages.
+            self._screen = screen
+            await self._follow([screen, self._app])
+        else:
+            await self._handle_next()
 
 
 def _is_joiner(character: str | None) -> bool:

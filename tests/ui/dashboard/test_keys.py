@@ -8,6 +8,8 @@ from textual.widgets import Input, Select, TextArea
 
 from comfytui.session.model import JobStatus
 from comfytui.ui.queue.queue_panel import QueuePanel
+from comfytui.ui.screens.picker import PickerScreen
+from comfytui.ui.widgets.filter_list import FilterList
 from tests.fake_backend import FakeBackend
 from tests.sim.graphs import text_to_image
 from tests.ui.screen import Screen, screen
@@ -85,6 +87,29 @@ async def test_message_of_key_is_seen_on_screen_that_never_settles(server: FakeB
         await it.press("escape", "r")
         await it.shows("Select a job first.")
         restless.stop()
+
+
+@pytest.mark.parametrize("key", ["ctrl+o", "ctrl+s", "f3"])
+async def test_what_is_typed_behind_the_key_of_a_dialog_is_typed_into_it(
+    server: FakeBackend, key: str, tmp_path: Path
+) -> None:
+    async with screen(server, journal=tmp_path) as it:
+        await it.shows("live")
+        await it.press("escape")
+        burst(it, key, *"notes")
+        await it.until(lambda: isinstance(it.app.screen, PickerScreen), "the dialog")
+        await it.press()
+        assert it.app.screen.query_one(FilterList).query_text == "notes"
+
+
+async def test_what_is_typed_behind_the_key_that_enlarges_a_prompt_is_typed_into_it(server: FakeBackend) -> None:
+    async with screen(server) as it:
+        await it.shows("live")
+        it.app.screen.query_one("#prompt").focus()
+        await it.pilot.pause()
+        burst(it, "alt+z", *"a fox".replace(" ", "_"), "escape")
+        await it.press()
+        assert it.app.screen.query_one("#prompt", TextArea).text == "a_fox"
 
 
 async def test_small_screen_takes_whole_job_as_burst(server: FakeBackend) -> None:
