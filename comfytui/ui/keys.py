@@ -183,8 +183,10 @@ FORM_KEYS = [
     ("tab", "In a prompt: take the completion; up and down choose another, esc closes them"),
     ("tab, shift+tab", "Go to the next or previous field"),
     ("enter", "In a line: go to the next field. In a list: open it, or edit the value"),
+    ("letters, digits", "In the list of inputs: a new value. In a list of names: find one"),
     (",", "In a number, 20,30 or 5..8:1: an image of each. In a list: mark several"),
     ("left, right, + -", "In the list of inputs: change a number, open or close a node"),
+    ("space", "In the list of inputs: switch on or off"),
     ("ctrl+r", "In the form: put a value back to the file's"),
 ]
 """The form's own keys and what they do, for the help."""

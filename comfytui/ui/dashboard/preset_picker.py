@@ -77,7 +77,11 @@ class PresetPicker:
     async def _name(self, heading: str, proposal: str = "") -> str | None:
         """Ask for a name."""
         dialog: PickerScreen = PickerScreen(
-            heading, query=proposal, typed=lambda text: text[:NAME_LIMIT], empty="Type a name, then enter."
+            heading,
+            query=proposal,
+            typed=lambda text: text[:NAME_LIMIT],
+            empty="Type a name, then enter.",
+            placeholder="name",
         )
         entry: Entry[Any] | None = await self._context.ask(dialog)
         return None if entry is None else str(entry.value)

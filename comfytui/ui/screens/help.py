@@ -49,10 +49,11 @@ def keys_of(screen: Screen[Any]) -> Iterable[tuple[str, Keys]]:
         yield "Form", [*(keys.describe(known.pop(name)) for name in FORM_BINDING_IDS), *keys.FORM_KEYS]
         yield COMMANDS_TITLE, [*keys.QUEUE_KEYS, *map(keys.describe, known.values())]
     elif own:
-        yield (
-            "Here",
-            [(each.key_display or keys.describe(each)[0], each.tooltip or each.description) for each in own.values()],
-        )
+        listed_keys: Keys = getattr(screen, "list_keys", ())
+        described = [
+            (each.key_display or keys.describe(each)[0], each.tooltip or each.description) for each in own.values()
+        ]
+        yield "Here", [*listed_keys, *described]
     yield "Anywhere", keys.GLOBAL_KEYS
 
 

@@ -45,6 +45,12 @@ class PickerScreen(ModalScreen[Entry[Any] | None]):
         self.entries.border_title = Text(sanitize(heading, MAX_HEADING))
         self._load = load
 
+    @property
+    def list_keys(self) -> list[tuple[str, str]]:
+        """The keys of the list and what they do, for the help."""
+        keys = [("enter", "Take the entry under the cursor"), ("up, down", "Go to another entry (page keys too)")]
+        return [*keys, ("tab, left, right", "Go to another list")] if self.entries.has_tabs else keys
+
     def compose(self) -> ComposeResult:
         """Compose the list."""
         yield self.entries

@@ -5,6 +5,7 @@ from typing import ClassVar
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import TextArea
 
@@ -35,9 +36,10 @@ class TextScreen(ModalScreen[str]):
         """Compose the text."""
         area = TextArea(self._text, soft_wrap=True, tab_behavior="focus", show_line_numbers=False, compact=True)
         area.cursor_blink = False
-        area.border_title = Text(sanitize(self._heading, MAX_HEADING))
-        area.border_subtitle = "esc takes it"
-        yield area
+        with Vertical() as frame:
+            frame.border_title = Text(sanitize(self._heading, MAX_HEADING))
+            frame.border_subtitle = "esc takes it"
+            yield area
 
     def on_mount(self) -> None:
         """Go to the end of the text."""

@@ -94,6 +94,7 @@ class FilterList(Vertical):
         typed: Makes a value of what is typed, to be taken if no entry matches; None if only entries can be taken.
         empty: The text to show while there is no entry at all.
         search: Finds the entries for what is typed.
+        placeholder: The text to show while nothing is typed.
     """
 
     class Chosen(Message):
@@ -113,6 +114,7 @@ class FilterList(Vertical):
         typed: Callable[[str], Any] | None = None,
         empty: str = "There is nothing to choose from.",
         search: type[Search[Any]] = Search,
+        placeholder: str = "type to find",
         id: str | None = None,  # noqa: A002
     ) -> None:
         super().__init__(id=id)
@@ -125,12 +127,13 @@ class FilterList(Vertical):
         self._empty = empty
         self._searcher = search
         self._search = search(groups, "")
+        self._placeholder = placeholder
         self._current = current
 
     def compose(self) -> ComposeResult:
         """Compose the tabs, the input, the list and the line about the entry under the cursor."""
         yield GroupTabs()
-        control = FilterInput(self._query, placeholder="type to find", compact=True, select_on_focus=False)
+        control = FilterInput(self._query, placeholder=self._placeholder, compact=True, select_on_focus=False)
         control.cursor_blink = False
         yield control
         yield MatchList()
@@ -148,6 +151,11 @@ class FilterList(Vertical):
     def is_complete(self) -> bool:
         """Whether all parts of it are there: while it closes, some are gone."""
         return self.is_attached and len(self.children) == PARTS
+
+    @property
+    def has_tabs(self) -> bool:
+        """Whether there are several groups, between which tabs switch."""
+        return len(self._groups) > 1
 
     @property
     def highlighted(self) -> Entry[Any] | None:
@@ -190,7 +198,7 @@ class FilterList(Vertical):
     def _show_tabs(self) -> None:
         groups = list(self._groups.values())
         tabs = self.query_one(GroupTabs)
-        tabs.display = len(groups) > 1
+        tabs.display = self.has_tabs
         tabs.show([ALL, *(_tab_label(group) for group in groups)], self._tab)
 
     # Search
@@ -252,7 +260,7 @@ class FilterList(Vertical):
         self._switch_to(event.index)
 
     def _switch_to(self, tab: int) -> None:
-        if len(self._groups) > 1 and tab != self._tab:
+        if self.has_tabs and tab != self._tab:
             self._tab = tab
             self._show_tabs()
             self._start_search()

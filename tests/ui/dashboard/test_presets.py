@@ -17,6 +17,7 @@ async def save_preset(it: Screen, name: str) -> None:
     await presets_shown(it)
     await it.press("enter")
     await it.shows("Type a name")
+    assert "type to find" not in it.text
     await it.press(*name, "enter")
 
 

@@ -262,6 +262,8 @@ async def test_text_of_several_lines_is_edited_on_a_screen_of_its_own() -> None:
         await to_item(it, "21.text")
         await it.press("enter")
         await it.until(lambda: it.app.screen.query(TextArea) and not it.app.screen.query(InputList), "the screen")
+        await it.shows("─ text ─")
+        await it.shows("esc takes it")
         await it.press("enter", *"three", "escape")
         await it.until(lambda: it.app.screen.query(InputList), "the form")
         assert filled_in(it)["21"]["inputs"]["text"] == "two\nlines\nthree"

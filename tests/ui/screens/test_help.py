@@ -129,3 +129,17 @@ async def test_palette_has_no_commands_of_textual_that_mean_nothing_here(server:
         assert not {"Maximize", "Minimize", "Screenshot", "Keys", "Quit"} & set(titles)
         await it.press("ctrl+p", *"theme", "enter")
         await it.shows("Search for themes")
+
+
+@pytest.mark.parametrize("size", [SMALL, (120, 40)], ids=["80x24", "120x40"])
+async def test_help_names_the_keys_of_a_list(server: FakeBackend, size: tuple[int, int]) -> None:
+    async with screen(server, size) as it:
+        await it.shows("live")
+        await it.press("ctrl+o")
+        await it.shows("Browse the folders")
+        await help_comes_and_goes(it, "Take the entry under the cursor", without=COMMAND)
+        await help_comes_and_goes(it, "Go to another list")
+        await it.press("escape", "ctrl+s")
+        await it.shows("Presets")
+        await help_comes_and_goes(it, "Take the entry under the cursor", without="Go to another list")
+        await help_comes_and_goes(it, "F8")
