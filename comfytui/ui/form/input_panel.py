@@ -22,8 +22,8 @@ from comfytui.ui.form.input_rows import Item
 from comfytui.ui.form.input_sections import InputSections
 from comfytui.ui.form.input_uploads import InputUploads
 from comfytui.ui.form.input_values import InputValues
-from comfytui.ui.form.local_files import is_local, local_file
-from comfytui.ui.form.value_dialogs import edit_text, pick_several, pick_value
+from comfytui.ui.form.local_files import is_local, local_file, local_folder
+from comfytui.ui.form.value_dialogs import browse, edit_text, pick_several, pick_value
 from comfytui.ui.form.workflow_inputs import WorkflowInputs
 from comfytui.ui.widgets.text import Paragraph
 from comfytui.workflow.axes import Axes
@@ -250,9 +250,13 @@ class InputPanel(Vertical):
 
     def _take(self, item: Item, text: str) -> None:
         """Take the text of a value; a file of this machine has to be uploaded first."""
-        if item.spec.kind == "file" and (path := local_file(text)):
+        if item.spec.kind != "file" or text in (item.spec.options or ()):
+            self.inputs.change(item, text)
+        elif path := local_file(text):
             self.post_message(self.FileNamed(self, item, path))
-        elif item.spec.kind == "file" and is_local(text):
+        elif folder := local_folder(text):
+            browse(self.app, item.label, lambda path: self._take(item, str(path)), folder)
+        elif is_local(text):
             self.uploads.end(item, f"There is no file {sanitize(text, MAX_PATH)} on this machine.")
         else:
             self.inputs.change(item, text)

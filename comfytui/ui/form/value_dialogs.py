@@ -43,9 +43,9 @@ def pick_value(app: App[Any], item: Item, text: str, query: str, take: Take, tak
 
     def take_entry(entry: Entry[str] | None) -> None:
         if entry is not None and here and entry.value == BROWSE:
-            _browse(app, item.label, lambda path: take(str(path)))
+            browse(app, item.label, lambda path: take(str(path)))
         elif entry is not None and here and entry.value == MASK:
-            _browse(app, "Mask", take_mask)
+            browse(app, "Mask", take_mask)
         elif entry is not None:
             take(entry.value)
 
@@ -74,8 +74,8 @@ def _on_this_machine(item: Item, text: str) -> list[EntryGroup[str]]:
     return [EntryGroup("This machine", entries)]
 
 
-def _browse(app: App[Any], heading: str, take: TakePath) -> None:
-    """Let the user choose a file in the folders of this machine."""
+def browse(app: App[Any], heading: str, take: TakePath, folder: Path | None = None) -> None:
+    """Let the user choose a file in the folders of this machine, beginning with one, or the current one."""
     from comfytui.ui.folders import current_folder
     from comfytui.ui.screens.browse import BrowseScreen
 
@@ -83,7 +83,7 @@ def _browse(app: App[Any], heading: str, take: TakePath) -> None:
         if entry is not None:
             take(entry.value)
 
-    app.push_screen(BrowseScreen(heading, current_folder()), take_path)
+    app.push_screen(BrowseScreen(heading, folder or current_folder()), take_path)
 
 
 def pick_several(app: App[Any], item: Item, text: str, take: Take) -> None:

@@ -1,5 +1,6 @@
 """Paths that are typed, pasted or dropped."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -18,13 +19,30 @@ def test_paths_as_terminals_and_shells_write_them_are_taken(picture: Path) -> No
     escaped = str(picture)
     for each in " '()":
         escaped = escaped.replace(each, f"\\{each}")
-    for text in (str(picture), f'"{picture}"', f" {picture}\n", escaped, picture.as_uri()):
+    quoted = "'{}'".format(str(picture).replace("'", r"'\''"))
+    for text in (
+        str(picture),
+        f'"{picture}"',
+        f" {picture}\n",
+        escaped,
+        quoted,
+        shlex.quote(str(picture)),
+        picture.as_uri(),
+    ):
         assert local_file(text) == picture, text
 
 
 def test_a_path_below_the_home_folder_is_taken(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(picture.parent))
     assert local_file(f"~/{picture.name}") == picture
+
+
+def test_a_relative_path_needs_a_separator(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(picture.parent.parent)
+    assert local_file(f"{picture.parent.name}/{picture.name}") == Path(picture.parent.name, picture.name)
+    monkeypatch.chdir(picture.parent)
+    assert local_file(f"./{picture.name}") == Path(picture.name)
+    assert local_file(picture.name) is None
 
 
 @pytest.mark.parametrize(

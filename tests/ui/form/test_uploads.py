@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from textual.events import Paste
 
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
+from comfytui.ui.form.form import PromptForm
 from comfytui.ui.screens.browse import BrowseScreen
+from comfytui.ui.screens.picker import PickerScreen
 from comfytui.ui.widgets.text import Paragraph
 from tests.faults.proxy import Proxy, proxy_to
 from tests.ui.dashboard.test_open_workflows import open_
@@ -82,6 +85,40 @@ async def test_file_is_found_in_the_folders_of_this_machine(tmp_path: Path, monk
         await it.press(*"cat", "enter")
         await it.until(lambda: sim.files.get("input", "", "cat.png") == b"mine", "the upload")
         await it.until(lambda: "cat.png" in line(it, "Image "), "the server's name")
+
+
+async def test_relative_path_is_typed_unless_the_server_has_a_file_of_that_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pets").mkdir()
+    (tmp_path / "pets" / "cat.png").write_bytes(b"mine")
+    monkeypatch.chdir(tmp_path)
+    async with SimServer(SimConfig()) as sim, screen(sim.url, SIZE, workflow=with_picture()) as it:
+        await at_image(it)
+        await it.press("enter")
+        await it.shows("Browse the folders")
+        await it.press(*"pets/cat.png", "enter")
+        await it.until(lambda: sim.files.get("input", "", "cat.png") == b"mine", "the upload")
+        await it.until(lambda: "cat.png" in line(it, "Image "), "the server's name")
+        item = inputs(it).current_item
+        assert item is not None
+        specs = {item.key: replace(item.spec, options=("old.png", "pets/cat.png"))}
+        it.app.screen.query_one(PromptForm).update_specs(specs)
+        await it.press("enter")
+        await it.until(lambda: isinstance(it.app.screen, PickerScreen), "the server's files")
+        await it.press(*"pets/cat", "enter")
+        await it.until(lambda: "pets/cat.png" in line(it, "Image "), "the server's file")
+
+
+async def test_folder_that_is_named_is_browsed(tmp_path: Path) -> None:
+    (tmp_path / "pets").mkdir()
+    (tmp_path / "pets" / "cat.png").write_bytes(b"mine")
+    async with SimServer(SimConfig()) as sim, screen(sim.url, SIZE, workflow=with_picture()) as it:
+        await at_image(it)
+        it.app.post_message(Paste(f"'{tmp_path / 'pets'}'"))
+        await it.until(lambda: isinstance(it.app.screen, BrowseScreen) and "cat.png" in it.text, "the folder")
+        await it.press(*"cat", "enter")
+        await it.until(lambda: sim.files.get("input", "", "cat.png") == b"mine", "the upload")
 
 
 async def test_mask_is_put_into_the_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
