@@ -41,7 +41,7 @@ class WorkflowPicker:
             sources.files_group((), loading=True),
             EntryGroup[Target](sources.SAVED, note=LOADING, loading=True),
             EntryGroup[Target](sources.TEMPLATES, note=LOADING, loading=True),
-            sources.jobs_group(context, [*context.state.batches.values()]),
+            sources.jobs_group(context),
         ]
         dialog = PickerScreen(
             TITLE,

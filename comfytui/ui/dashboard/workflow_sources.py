@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from comfytui.comfy.protocol.library import SavedWorkflow, Template, TemplateGroup
 from comfytui.sanitize import sanitize
-from comfytui.session.model import Batch
+from comfytui.session.model import Batch, Job
 from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.dashboard.open_workflows import OpenWorkflow
 from comfytui.ui.folders import current_folder
@@ -22,7 +22,7 @@ from comfytui.workflow.unconverted import workflow_to_open
 OPEN, FILES, SAVED, TEMPLATES, JOBS = "Open", "Files", "Saved", "Templates", "Jobs"
 BROWSE = "Browse the folders…"
 MAX_JOBS: Final = 200
-"""Batches whose workflows are listed."""
+"""Batches and jobs of others whose workflows are listed."""
 MAX_NAME: Final = 60
 """Characters of the name of a workflow that is named after a prompt."""
 
@@ -78,21 +78,41 @@ def files_group(recent: Sequence[str], *, loading: bool = False) -> EntryGroup[T
     return EntryGroup(FILES, [browse, *entries], loading=loading)
 
 
-def jobs_group(context: DashboardContext, batches: Sequence[Batch]) -> EntryGroup[Target]:
-    """Return the workflows of my batches, the newest first."""
-    newest = sorted(batches, key=lambda batch: batch.created, reverse=True)[:MAX_JOBS]
-    entries = [entry_of(batch.title or batch.id, _job_source(context, batch), "job") for batch in newest]
-    return EntryGroup(JOBS, entries)
+def jobs_group(context: DashboardContext) -> EntryGroup[Target]:
+    """Return the workflows of my batches and of all other jobs on the screen, the newest first."""
+    state = context.state
+    mine = {prompt_id for batch in state.batches.values() for prompt_id in batch.prompt_ids}
+    jobs = [
+        *((batch.created, _batch_entry(context, batch)) for batch in state.batches.values()),
+        *(
+            (job.created or job.ended or 0, _job_entry(context, job))
+            for job in state.jobs.values()
+            if job.prompt_id not in mine
+        ),
+    ]
+    newest = sorted(jobs, key=lambda each: each[0], reverse=True)[:MAX_JOBS]
+    return EntryGroup(JOBS, [entry for _, entry in newest])
 
 
-def _job_source(context: DashboardContext, batch: Batch) -> Source:
+def _batch_entry(context: DashboardContext, batch: Batch) -> Entry[Target]:
+    about = f"{batch.total} images" if batch.total > 1 else "1 image"
+    return entry_of(batch.title or batch.id, _job_source(context, batch.prompt_ids, batch.title, about), "job")
+
+
+def _job_entry(context: DashboardContext, job: Job) -> Entry[Target]:
+    title = job.parameters.prompt
+    about = f"Job {job.prompt_id} of another user, {job.status.label}"
+    return entry_of(title or job.prompt_id, _job_source(context, [job.prompt_id], title, about), "another user's job")
+
+
+def _job_source(context: DashboardContext, prompt_ids: Sequence[str], title: str, about: str) -> Source:
     async def read() -> Workflow:
-        for prompt_id in batch.prompt_ids[:1]:
+        for prompt_id in prompt_ids[:1]:
             if graph := await asyncio.wrap_future(context.service.graph_of(prompt_id)):
-                return workflow_to_open(WorkflowDocument(sanitize(batch.title, MAX_NAME) or "job", graph))
+                return workflow_to_open(WorkflowDocument(sanitize(title, MAX_NAME) or "job", graph))
         raise WorkflowError("Neither comfytui nor the server has the workflow of this job any more.")
 
-    return Source(read, f"{batch.total} images" if batch.total > 1 else "1 image")
+    return Source(read, about)
 
 
 async def saved_group(context: DashboardContext) -> EntryGroup[Target]:

@@ -2,23 +2,31 @@
 
 import json
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ServerError
 from comfytui.comfy.protocol.library import SavedWorkflow, Template
 from comfytui.comfy.protocol.models import Json
+from comfytui.comfy.server import Server
 from comfytui.session.model import JobStatus
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
 from comfytui.ui.recent_files import RecentFiles
 from comfytui.ui.screens.browse import BrowseScreen
 from comfytui.ui.screens.picker import PickerScreen
 from comfytui.workflow.builtin import txt2img
 from tests.fake_backend import FakeBackend
+from tests.sim.graphs import two_seeds
 from tests.ui.dashboard.test_open_workflows import dashboard_of, open_, other_workflow, text_in
 from tests.ui.screen import Screen, screen
 from tests.workflow.graphs.editor import editor_txt2img
 
 TEMPLATE = Template("fox", "A fox \x1b[31min the snow", description="One fox, many flakes", models=("SD 1.5",))
+
+QUICK = SimConfig(steps_per_second=0, load_seconds=0)
 
 
 async def pick(it: Screen, text: str) -> None:
@@ -111,6 +119,20 @@ async def test_it_opens_the_workflow_of_a_job() -> None:
         await it.press("enter")
         await shows_workflow(it, "a red fox")
         assert text_in(it, "steps") == "7"
+
+
+async def test_it_opens_the_workflow_of_another_clients_job() -> None:
+    async with SimServer(QUICK) as sim, screen(sim.url) as it:
+        await it.shows("live")
+        async with ComfyClient(Server.from_url(sim.url)) as client:
+            await client.submit(two_seeds(), prompt_id=str(uuid4()), client_id="they", tag={})
+            await it.until(lambda: sim.queue.history, "its end")
+        await it.press("escape", "ctrl+r")
+        await it.shows("✓ they")
+        await pick(it, "another user")
+        await it.shows("1 of ")
+        await it.press("enter")
+        await it.until(lambda: "seed-2" in dashboard_of(it).context.form.texts(), "its two seeds")
 
 
 async def test_a_list_that_cannot_be_read_says_why_and_the_others_are_there() -> None:
