@@ -1,8 +1,8 @@
 """Whether the encoder of a prompt reads weights.
 
 ComfyUI's own encoders pass the text to the tokenizer of their CLIP, which reads `(word:1.2)` for CLIP and T5 alike.
-Tokenizers of language models, such as Qwen and Mistral, take the text as it is, and so do nodes of other kinds: prompts
-of paid services, of language models, or of packs with a syntax of their own.
+Tokenizers of language models, such as Qwen, Mistral and Gemma 3, take the text as it is. So do nodes of other kinds:
+prompts of paid services, of language models, or of packs with a syntax of their own.
 """
 
 import re
@@ -32,11 +32,23 @@ _ENCODERS: Final = frozenset(
     }
 )
 """Classes that encode a text with a CLIP, with its weights."""
-_UNWEIGHTED_TYPES: Final = frozenset({"flux2", "hunyuan_image", "qwen_image"})
+_UNWEIGHTED_TYPES: Final = frozenset(
+    {
+        *{"boogu", "flux2", "hunyuan_image", "hunyuan_video_15", "ideogram4", "joyimage", "krea2", "lens"},
+        *{"longcat_image", "mage", "minimax", "ovis", "pixeldit", "qwen_image"},
+    }
+)
 """Types of text encoders whose tokenizers read no weights."""
-_LANGUAGE_MODEL: Final = re.compile(r"qwen|mistral|ministral", re.IGNORECASE)
-"""Names of text encoders that are language models; some share their type with others."""
-_CLIP_NAMES: Final = ("clip_name", "clip_name1", "clip_name2")
+_WEIGHTED_TYPES: Final = frozenset({"omnigen2"})
+"""Types whose tokenizers read them although a language model encodes the text."""
+_LANGUAGE_MODEL: Final = re.compile(
+    r"qwen(?!_?3_?0\.?6b)|mistral|ministral|gemma[-_]?[34]|gpt[-_]?oss|ovis", re.IGNORECASE
+)
+"""Names of text encoders that are language models; some share their type with others.
+
+The smallest Qwen 3 is not alone: a T5 encodes the text with its weights.
+"""
+_CLIP_NAMES: Final = ("clip_name", "clip_name1", "clip_name2", "text_encoder")
 MAX_CONSUMERS: Final = 64
 """Nodes that are followed from a text to its encoders."""
 
@@ -79,4 +91,7 @@ def _is_language_model(node: Node) -> bool:
     names = [node.inputs[name] for name in _CLIP_NAMES if isinstance(node.inputs.get(name), str)]
     if not names:
         return False
-    return node.inputs.get("type") in _UNWEIGHTED_TYPES or all(map(_LANGUAGE_MODEL.search, names))
+    kind = node.inputs.get("type")
+    if isinstance(kind, str) and kind in _UNWEIGHTED_TYPES | _WEIGHTED_TYPES:
+        return kind in _UNWEIGHTED_TYPES
+    return all(map(_LANGUAGE_MODEL.search, names))
