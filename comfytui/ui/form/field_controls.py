@@ -14,9 +14,9 @@ def controls_of(form: Widget) -> Iterator[Control]:
     """Yield the controls of a form in its order, but not those of the list of inputs.
 
     Args:
-        form: The widget whose children are the rows, and the texts, which are in no row.
+        form: The widget whose first child holds the rows, and the texts, which are in no row.
     """
-    for child in form.children:
+    for child in (row for fields in form.children[:1] for row in fields.children):
         for control in child.children if isinstance(child, Horizontal) else (child,):
             if isinstance(control, Input | Select | TextArea):
                 yield control
