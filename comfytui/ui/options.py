@@ -60,3 +60,8 @@ class Options:
     timings: Timings = DEFAULT
     new_backend: "BackendFactory | None" = None
     """Opens the connection to a server, see `ServiceThread`."""
+
+    @property
+    def wildcards(self) -> Path | None:
+        """The folder with the user's wildcards, or None to use none."""
+        return self.prompt_files and self.prompt_files / "wildcards"

@@ -1,7 +1,7 @@
 """What the dashboard shares with the objects that carry out its actions."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -21,9 +21,12 @@ from comfytui.ui.form.form import PromptForm
 from comfytui.ui.options import Options
 from comfytui.ui.queue.queue_panel import QueuePanel
 from comfytui.ui.screens.confirm import ConfirmScreen
+from comfytui.workflow.field_keys import FieldKey, FieldValue
+from comfytui.workflow.graph import Workflow
 
 if TYPE_CHECKING:
     from comfytui.ui.app import ComfyApp
+    from comfytui.workflow.prompt_text.rendering import PromptTools
 
 T = TypeVar("T")
 
@@ -131,6 +134,12 @@ class DashboardContext:
             raise
         except Exception:
             return None
+
+    async def prompt_tools(self, workflow: Workflow, values: Mapping[FieldKey, FieldValue]) -> "PromptTools":
+        """Return what the texts among the values of a workflow may use."""
+        from comfytui.service.prompt_tools import load_tools  # Imported late: the first paint does not need it.
+
+        return await load_tools(self.service, workflow, values, self.options.wildcards)
 
     def submit(self, request: BatchRequest) -> Future[SubmitResult]:
         """Submit a batch, which is selected as soon as it is in the queue; return what becomes of it."""

@@ -163,7 +163,6 @@ class FormActions:
         Raises:
             PromptTextError: A text cannot be used.
         """
-        from comfytui.service.prompt_tools import load_tools
         from comfytui.service.submission.batch_builder import build_batch
         from comfytui.workflow.prompt_text.rendering import uses_tools
 
@@ -171,9 +170,8 @@ class FormActions:
         build = partial(build_batch, form.workflow, values, SystemRandom(), previews=context.previews)
         if values.images * count_cells(values.axes) <= MANY_IMAGES and not uses_tools(form.workflow, values.values):
             return build()
-        folder = context.options.prompt_files
         async with self._building:  # Batches are sent in the order in which they were asked for.
-            tools = await load_tools(context.service, form.workflow, values.values, folder and folder / "wildcards")
+            tools = await context.prompt_tools(form.workflow, values.values)
             return await asyncio.to_thread(partial(build, tools=tools))
 
     def _show_text_error(self, form: PromptForm, error: "PromptTextError") -> None:

@@ -68,7 +68,6 @@ class PromptActions:
             self._context.run(partial(self._show_expansions, prompt), "expansions")
 
     async def _show_expansions(self, prompt: PromptArea) -> None:
-        from comfytui.service.prompt_tools import load_tools
         from comfytui.ui.screens.expansions import ExpansionsScreen
         from comfytui.workflow.prompt_text.lora_tags import has_lora_tags
         from comfytui.workflow.prompt_text.rendering import PromptTextError
@@ -81,8 +80,7 @@ class PromptActions:
         if not several and not has_lora_tags(template):
             self._context.notify(note or NO_VARIATIONS)
             return
-        folder = self._context.options.prompt_files
-        tools = await load_tools(self._context.service, form.workflow, {key: template}, folder and folder / "wildcards")
+        tools = await self._context.prompt_tools(form.workflow, {key: template})
         seeds = form.next_seeds(EXPANSIONS if several else 1)
         try:
             texts = [(seed, _sent_text(form.workflow, key, template, seed, tools)) for seed in seeds]
@@ -106,13 +104,11 @@ class PromptActions:
         """Return the graph of the first image, and what is to be said about it."""
         if values is None:
             return workflow.graph, WRONG_FORM
-        from comfytui.service.prompt_tools import load_tools
         from comfytui.service.submission.batch_builder import first_graph
         from comfytui.workflow.graph import apply_values
         from comfytui.workflow.prompt_text.rendering import PromptTextError
 
-        folder = self._context.options.prompt_files
-        tools = await load_tools(self._context.service, workflow, values.values, folder and folder / "wildcards")
+        tools = await self._context.prompt_tools(workflow, values.values)
         try:
             graph = await asyncio.to_thread(first_graph, workflow, values, SystemRandom(), tools)
         except PromptTextError as error:

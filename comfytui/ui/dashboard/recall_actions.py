@@ -73,8 +73,8 @@ class RecallActions:
         from comfytui.workflow.prompt_text.literal import literal_texts
         from comfytui.workflow.prompt_text.wildcards import NO_WILDCARDS, load_wildcards
 
-        folder = self._context.options.prompt_files
-        wildcards = await asyncio.to_thread(load_wildcards, folder / "wildcards") if folder else NO_WILDCARDS
+        folder = self._context.options.wildcards
+        wildcards = await asyncio.to_thread(load_wildcards, folder) if folder else NO_WILDCARDS
         return literal_texts(graph, workflow, wildcards)
 
     def _name(self, job: Job) -> str:

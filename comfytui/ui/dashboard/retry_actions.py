@@ -78,14 +78,11 @@ class RetryActions:
 
     async def _remake(self, graph: Graph) -> "Remade":
         # Imported late: the first paint does not need it.
-        from comfytui.service.prompt_tools import load_tools
         from comfytui.workflow.prompt_text.remaking import kept_templates, remake
         from comfytui.workflow.prompt_text.rendering import NO_TOOLS
 
         workflow, templates = kept_templates(graph)
-        tools, folder = NO_TOOLS, self._context.options.prompt_files
-        if templates:
-            tools = await load_tools(self._context.service, workflow, templates, folder and folder / "wildcards")
+        tools = await self._context.prompt_tools(workflow, templates) if templates else NO_TOOLS
         # Wildcards are read when they are drawn from.
         return await asyncio.to_thread(remake, graph, SystemRandom(), tools)
 
