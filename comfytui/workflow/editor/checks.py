@@ -37,9 +37,9 @@ _LINKED_BY_JAVASCRIPT: Final = "Everywhere"
 def check_document(document: Document, log: FindingLog) -> None:
     """Tell of nodes that could not be read."""
     if document.omitted:
-        log.add(
-            Finding("malformed_node", f"{document.omitted} nodes of the file have no id or class and are left out.")
-        )
+        has, is_ = ("node of the file has", "is") if document.omitted == 1 else ("nodes of the file have", "are")
+        message = f"{document.omitted} {has} no id or class and {is_} left out."
+        log.add(Finding("malformed_node", message))
 
 
 def check_classes(nodes: SentNodes, log: FindingLog) -> None:

@@ -77,6 +77,7 @@ def test_a_workflow_is_found_in_a_wrapper() -> None:
 def test_nodes_without_an_id_or_a_class_are_counted() -> None:
     broken: list[Any] = [{"id": 2}, {"type": "TModel"}, 7]
     assert messages(node("TModel"), *broken) == ["3 nodes of the file have no id or class and are left out."]
+    assert messages(node("TModel"), *broken[:1]) == ["1 node of the file has no id or class and is left out."]
 
 
 def test_a_missing_model_is_named_with_where_to_get_it_and_what_is_there() -> None:
