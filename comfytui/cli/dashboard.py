@@ -69,10 +69,7 @@ def run_dashboard(
     *,
     workflow: str | None,
     output: Path | None,
-    no_previews: bool,
-    ascii_only: bool,
     no_mouse: bool,
-    journal: Path | None = None,
     **options: Any,
 ) -> None:
     """Run the dashboard of a server, or the start screen without one, until the user quits.
@@ -81,8 +78,7 @@ def run_dashboard(
 
     Args:
         server: The server to open.
-        journal: The folder of the journal and the drafts; None keeps nothing.
-        options: More fields of `Options`.
+        options: The other options, and `journal` and more fields of `Options`.
 
     Raises:
         click.UsageError: An option is wrong, or the terminal cannot show the dashboard.
@@ -94,6 +90,13 @@ def run_dashboard(
     folder = _output_folder(output)
     _check_terminal()
     garbage_collection.disable()
+    _run(_new_app(server, workflow=loaded, output=folder, **options), mouse=not no_mouse)
+
+
+def _new_app(
+    server: "Server | None", *, no_previews: bool, ascii_only: bool, journal: Path | None = None, **options: Any
+) -> "ComfyApp":
+    """Return the app; `journal` is the folder of the journal and the drafts, None keeps nothing."""
     from comfytui.service.journal.paths import state_folder
     from comfytui.ui.app import ComfyApp
     from comfytui.ui.drafts import DraftFolder
@@ -102,11 +105,9 @@ def run_dashboard(
     from comfytui.ui.themes import ThemeStore
     from comfytui.workflow.prompt_text.wildcards import user_folder
 
-    app = ComfyApp(
+    return ComfyApp(
         Options(
-            workflow=loaded,
             prompt_files=user_folder("."),
-            output=folder,
             previews=not no_previews,
             ascii=ascii_only or not supports_unicode(),
             journal=journal,
@@ -117,7 +118,6 @@ def run_dashboard(
         ),
         server,
     )
-    _run(app, mouse=not no_mouse)
 
 
 def _run(app: "ComfyApp", *, mouse: bool) -> None:

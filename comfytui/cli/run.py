@@ -70,15 +70,10 @@ def run(
     from comfytui.workflow.prompt_text.wildcards import user_folder
     from comfytui.workflow.seeds import SeedMode
 
+    mode = SeedMode(seed_mode) if seed_mode else None
+    wildcards = user_folder("wildcards")
     request = GenerateRequest(
-        loaded,
-        values,
-        images,
-        SeedMode(seed_mode) if seed_mode else None,
-        seed,
-        axes=True,
-        tools=not no_variations,
-        wildcards=user_folder("wildcards"),
+        loaded, values, images, mode, seed, axes=True, tools=not no_variations, wildcards=wildcards
     )
     options = RunOptions(output=output, detach=detach, as_json=as_json, plain=not supports_unicode(), timeout=timeout)
     try:

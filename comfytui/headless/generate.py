@@ -107,22 +107,20 @@ def prepare(
     seeds = seed_keys(request.workflow.fields)
     mode = request.seed_mode or _default_mode(images, is_given=any(name in given for name in seeds))
     if mode is SeedMode.RANDOM and (name := next(filter(given.__contains__, seeds), None)):
-        raise FieldError(
-            name, f"{key_label(name)} has no effect if seeds are random: leave it out, or choose another mode."
-        )
+        no_effect = f"{key_label(name)} has no effect if seeds are random: leave it out, or choose another mode."
+        raise FieldError(name, no_effect)
     inputs = known_inputs(request.workflow, given, specs)
     known = {name: _spec_of(name, specs) for name in request.workflow.fields} | {k: v.spec for k, v in inputs.items()}
     values = read_values(request.workflow) | {name: each.value for name, each in inputs.items()}
-    axes: dict[FieldKey, tuple[FieldValue, ...]] = {}
+    lists = {name: _several(name, given[name], known[name]) for name in values if request.axes and name in given}
     for name, own in values.items():
-        if request.axes and name in given and (several := _several(name, given[name], known[name])):
+        if several := lists.get(name):
             values[name] = several[0]
-            if len(several) > 1:
-                axes[name] = several
         elif name in given:
             values[name] = check_value(name, given[name], known[name])
         elif name not in seeds or mode is not SeedMode.RANDOM:
             values[name] = _own_value(name, own, known[name])
+    axes = {name: several for name, several in lists.items() if len(several) > 1}
     ranges = {name: seed_range(known[name]) for name in seeds}
     if error := total_error(images, axes):
         raise FieldError("images", error)

@@ -119,9 +119,7 @@ class Transport:
                 ) as response,
             ):
                 if single_use:
-                    # Once there is a response the connection may end gracefully: some servers log each reset.
-                    connected = response.extensions["network_stream"].get_extra_info("socket")
-                    connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER)
+                    _allow_graceful_close(response)
                 check_status(self._server, response)
                 html = "text/html" in response.headers.get("content-type", "")
                 used_sink = sink if response.status_code == 200 and not html else None
@@ -225,6 +223,12 @@ def _close_cancelled_handshake() -> Callable[[str, Mapping[str, Any]], Awaitable
             await stream.aclose()
 
     return trace
+
+
+def _allow_graceful_close(response: httpx.Response) -> None:
+    """Let the connection of a response end without a reset, which some servers log."""
+    connected = response.extensions["network_stream"].get_extra_info("socket")
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER)
 
 
 def _body(value: Any) -> dict[str, Any]:
