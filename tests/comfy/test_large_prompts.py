@@ -11,8 +11,8 @@ from comfytui.comfy.errors import NotComfyUI, ServerError
 from comfytui.comfy.protocol import queue_json
 from comfytui.comfy.protocol.models import HistoryEntry
 from comfytui.session.jobs.summarise import finished_prompt_of
-from tests.comfy.memory import MB, memory_limit
 from tests.comfy.protocol.test_hostile_bodies import call_with_body
+from tests.resources import MB, memory_limit
 
 IMAGE = "iVBORw0KGgo\\/" * 800_000
 """An image in Base64, 9 MB in JSON."""

@@ -19,7 +19,7 @@ from comfytui.comfy.protocol.events import Output
 from comfytui.comfy.protocol.models import HistoryEntry, Queue, QueueItem
 from comfytui.comfy.server import Server
 from tests.comfy.bodies import parse_history, parse_queue
-from tests.comfy.memory import MB, memory_limit
+from tests.resources import MB, memory_limit
 from tests.stub_servers import Handler, everywhere, serving
 
 COUNT = json.dumps({"exec_info": {"queue_remaining": 3}}).encode()

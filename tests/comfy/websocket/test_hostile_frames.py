@@ -26,7 +26,6 @@ from comfytui.comfy.server import Server
 from comfytui.comfy.websocket.bounded_connection import BoundedConnection
 from comfytui.comfy.websocket.connection_events import Opened
 from comfytui.comfy.websocket.event_stream import stream_events
-from tests.comfy.memory import MB, memory_limit
 from tests.comfy.websocket.test_event_stream import (
     STATUS,
     SocketHandler,
@@ -36,6 +35,7 @@ from tests.comfy.websocket.test_event_stream import (
     until_closed,
     websocket_server,
 )
+from tests.resources import MB, memory_limit
 from tests.waiting import TIMEOUT, eventually
 
 

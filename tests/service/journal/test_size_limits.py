@@ -10,7 +10,7 @@ from comfytui.comfy.protocol.events import Output
 from comfytui.service.journal import codec, writing
 from comfytui.service.journal.journal import Journal
 from comfytui.session.model import JobStatus, Stamp
-from tests.comfy.memory import MB
+from tests.resources import MB
 from tests.service.journal.batches import ME, SERVER, graph, new_batch, recorded_batch
 
 

@@ -1,11 +1,11 @@
 """Official templates and cases of one rule each come out as the editor sends them."""
 
 import json
-import time
 from copy import deepcopy
 
 import pytest
 
+from tests.resources import cpu_limit
 from tests.workflow.editor.corpus import Example, cases, converted, differences, object_info, templates
 
 
@@ -43,7 +43,6 @@ def test_the_workflow_and_the_definitions_are_not_modified() -> None:
 
 
 def test_all_templates_are_converted_in_little_time() -> None:
-    started = time.process_time()
-    for template in templates():
-        converted(template.workflow)
-    assert time.process_time() - started < 2
+    with cpu_limit(2):
+        for template in templates():
+            converted(template.workflow)

@@ -3,7 +3,6 @@
 import io
 import json
 import struct
-import tracemalloc
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 from comfytui.workflow.media.metadata import extract_graph, find_texts, media_format
 from comfytui.workflow.media.reader import MAX_TEXT, MediaError, MediaReader
 from tests.hostile.image_bombs import BOMBS, international_text_bomb, many_chunks, many_segments, png_of, text_bomb
+from tests.resources import memory_limit
 
 GRAPH = {"3": {"class_type": "KSampler", "inputs": {"seed": 5, "text": "狐"}}}
 
@@ -95,23 +95,15 @@ def test_a_long_text_is_refused() -> None:
 @pytest.mark.parametrize("text", ["[" * 100_000, "[" + "[]," * 400_000 + "0]", "9" * 5_000, "{"])
 def test_an_invalid_or_expensive_graph_is_none(text: str) -> None:
     content = png_of(8, 8, (b"tEXt", b"prompt\0" + text.encode()))
-    tracemalloc.start()
-    try:
+    with memory_limit(50 * 2**20):
         assert extract_graph(content) is None
-        assert tracemalloc.get_traced_memory()[1] < 50 * 2**20
-    finally:
-        tracemalloc.stop()
 
 
 def test_no_image_raises_or_takes_much_memory() -> None:
     contents = [make() for make in BOMBS.values()]
-    tracemalloc.start()
-    try:
+    with memory_limit(50 * 2**20):
         for content in contents:
             extract_graph(content)
-        assert tracemalloc.get_traced_memory()[1] < 50 * 2**20
-    finally:
-        tracemalloc.stop()
 
 
 @given(st.sampled_from(sorted(IMAGES)), st.data())

@@ -1,5 +1,6 @@
-"""Assert how much memory something takes."""
+"""Assert how much memory and processor time something takes at the most."""
 
+import time
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,3 +17,11 @@ def memory_limit(size: int) -> Iterator[None]:
         assert tracemalloc.get_traced_memory()[1] < size
     finally:
         tracemalloc.stop()
+
+
+@contextmanager
+def cpu_limit(seconds: float) -> Iterator[None]:
+    """Assert that this process computes for less time in the context; what others on the machine do does not count."""
+    started = time.process_time()
+    yield
+    assert time.process_time() - started < seconds
