@@ -125,9 +125,9 @@ class WorkflowActions:
         old_texts = self._texts()
         self.open.shown.draft.update(old_texts)
         form = PromptForm(entry.workflow, texts, is_stored=is_stored)
-        self.open.shown = entry
+        is_same, self.open.shown = entry is self.open.shown, entry
         form.border_title = self.open.title()
-        await swap_form(self._context, form)
+        await swap_form(self._context, form, same_workflow=is_same)
         if not self._context.screen.display:  # It closes, and half of the form is gone.
             return old_texts
         if exactly:

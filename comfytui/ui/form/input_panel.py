@@ -30,6 +30,8 @@ from comfytui.workflow.axes import Axes
 from comfytui.workflow.fields import FieldKey, FieldValue
 from comfytui.workflow.input_specs import InputSpec
 
+FILTER_ID: Final = "input-filter"
+"""The id of the filter."""
 MAX_HELP: Final = 300
 """Characters of the help line."""
 MAX_PATH: Final = 100
@@ -74,7 +76,7 @@ class InputPanel(Vertical):
 
     def compose(self) -> ComposeResult:
         """Compose the filter, the list and the editor."""
-        search = InputFilter(placeholder="find a node or an input", compact=True, id="input-filter")
+        search = InputFilter(placeholder="find a node or an input", compact=True, id=FILTER_ID)
         search.cursor_blink = search.display = False
         yield search
         yield self.inputs
@@ -187,11 +189,39 @@ class InputPanel(Vertical):
 
     def open_filter(self) -> None:
         """Show the filter at the top of the view, where it stays while the list gets shorter, and focus it."""
+        self._show_filter()
+        if self.display:
+            self.query_one(InputFilter).focus(scroll_visible=False)
+
+    @property
+    def is_filter_open(self) -> bool:
+        """Whether the filter is shown, or will be once there are inputs."""
+        return self.query_one(InputFilter).display
+
+    def _show_filter(self) -> None:
         control = self.query_one(InputFilter)
         control.display = True
         self.add_class("-filtered")
-        control.focus(scroll_visible=False)
-        self.call_after_refresh(control.scroll_visible, top=True, animate=False)
+        self._scroll_to_filter()
+
+    def _scroll_to_filter(self) -> None:
+        self.call_after_refresh(self.query_one(InputFilter).scroll_visible, top=True, animate=False)
+
+    def on_resize(self) -> None:
+        """Keep the filter at the top, for which there may have been no room below it before."""
+        if self.query_one(InputFilter).has_focus:
+            self._scroll_to_filter()
+
+    def continue_from(self, other: "InputPanel") -> None:
+        """Show what the list of another form of the same workflow shows, filtered as it is."""
+        self._sections.open_as(other._sections)
+        if other.is_filter_open:
+            with self.prevent(Input.Changed):
+                self.query_one(InputFilter).value = other._query
+            self._show_filter()
+        self._show()
+        if item := other.inputs.current_item:
+            self.inputs.select_item(item.key)
 
     def _clear_filter(self) -> None:
         control = self.query_one(InputFilter)

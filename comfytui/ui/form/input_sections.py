@@ -82,6 +82,10 @@ class InputSections:
         """Open or close a section."""
         self._is_open[name] = is_open
 
+    def open_as(self, other: "InputSections") -> None:
+        """Open and close the sections as others of the same workflow."""
+        self._is_open = dict(other._is_open)
+
     def open_item(self, item: Item) -> None:
         """Open the section of an input."""
         for section in self._nodes or ():

@@ -4,6 +4,8 @@ import asyncio
 import json
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -15,6 +17,7 @@ from comfytui.comfy.errors import ServerError
 from comfytui.comfy.protocol.models import Json
 from comfytui.session.model import JobStatus
 from comfytui.ui.drafts import DraftFolder
+from comfytui.ui.form.input_controls import InputFilter
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.documents import WorkflowDocument
 from comfytui.workflow.editor.findings import Finding
@@ -163,3 +166,65 @@ async def test_what_the_server_lacks_is_said_when_the_workflow_opens() -> None:
 
         await it.until(messages, "the message")
         assert messages()[-1].endswith("notes on this workflow: F6 shows them.")
+
+
+async def test_filter_that_is_asked_for_before_the_form_is_filled_in_finds_its_inputs() -> None:
+    backend = FakeBackend()
+    answers = hold_definitions(backend)
+    async with editor_screen(backend, size=(80, 24)) as it:
+        await it.shows(WAITING)
+        await it.press("ctrl+f")
+        answers.set()
+        await converted(it)
+        await it.press(*"deno")
+        panel = dashboard_of(it).context.form.inputs
+        assert panel.query_one(InputFilter).has_focus
+        assert panel.query_one(InputFilter).value == "deno"
+        await it.shows("Denoise")
+        await it.until(lambda: "All inputs" not in it.text, "the lines that are found")
+        await it.press("escape")
+        await it.shows("All inputs")
+
+
+async def test_list_of_inputs_stays_as_it_is_when_the_server_describes_the_nodes_anew() -> None:
+    backend = FakeBackend()
+    async with editor_screen(backend) as it:
+        await converted(it)
+        await it.shows("live")
+        form = dashboard_of(it).context.form
+        form.inputs.inputs.focus()
+        await it.press("end", "right", "down", "right", "down")
+        item = form.inputs.inputs.current_item
+        assert item is not None
+        workflow = replace(form.workflow, findings=(Finding("deprecated", "Something else.", "1", blocks=False),))
+        actions = dashboard_of(it).workflows
+        dashboard_of(it).context.run(partial(actions._take_converted, actions.open.shown, workflow), "convert")
+        await it.until(lambda: dashboard_of(it).context.form is not form, "another form")
+        await it.pilot.pause()
+        inputs = dashboard_of(it).context.form.inputs.inputs
+        assert inputs.has_focus
+        assert inputs.current_item is not None
+        assert inputs.current_item.key == item.key
+
+
+async def test_form_that_is_filled_in_begins_with_its_first_label() -> None:
+    backend = FakeBackend()
+    answers = hold_definitions(backend)
+    async with editor_screen(backend, size=(80, 24)) as it:
+        await it.shows(WAITING)
+        answers.set()
+        await converted(it)
+        await it.shows("Model")
+        await it.until(lambda: it.app.screen.focused is dashboard_of(it).context.form.first_control, "the focus")
+        await it.pilot.pause()
+        assert it.text.splitlines()[2].split()[1] == "Prompt"
+
+
+async def test_other_workflow_is_not_written_in_a_hidden_filter() -> None:
+    async with screen(FakeBackend()) as it:
+        await it.shows("live")
+        await it.press("ctrl+f", *"den")
+        await open_(it, editor_workflow())
+        await converted(it)
+        await it.press("a")
+        assert text_in(it, "prompt").replace("a red fox", "") == "a"
