@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from math import isfinite
 from types import MappingProxyType
 from typing import Any, Final
@@ -35,6 +36,9 @@ __all__ = [
 
 MAX_NUMBER_LENGTH: Final = 40
 """Characters of the longest number that is parsed."""
+
+MAX_COMPARED: Final = 200
+"""Choices among which the nearest one is looked for."""
 
 _TRUE: Final = frozenset({"true", "on", "yes", "1"})
 _FALSE: Final = frozenset({"false", "off", "no", "0"})
@@ -160,8 +164,19 @@ def parse_input(text: str, spec: InputSpec, label: str = "This") -> FieldValue:
 
 
 def unknown_choice_error(choice: str, spec: InputSpec, label: str) -> str:
-    """Return an error if the server does not have a choice, or an empty text."""
-    return f"{label} '{choice}' is not on the server: choose one that is." if spec.excludes(choice) else ""
+    """Return an error if the server does not have a choice, with the nearest that it has, or an empty text."""
+    if not spec.excludes(choice):
+        return ""
+    near = _nearest(choice, tuple((spec.options or ())[:MAX_COMPARED]))
+    return f"{label} '{choice}' is not on the server: " + (f"there is '{near}'." if near else "choose one that is.")
+
+
+@lru_cache(maxsize=64)
+def _nearest(choice: str, options: tuple[str, ...]) -> str:
+    """Return the choice that is most alike, or an empty text."""
+    from difflib import get_close_matches  # Imported late: the first paint does not need it.
+
+    return sanitize(next(iter(get_close_matches(choice, options, 1)), ""), 80)
 
 
 def step_hint(value: FieldValue, spec: InputSpec, label: str = "This") -> str | None:
