@@ -42,6 +42,8 @@ class InputUploads:
         self._inputs.values.show_upload(item.key, "")
         if error:
             self._inputs.values.refuse(item.key, error)
+        else:
+            self._inputs.values.clear_refusal(item.key)
         self._refresh()
 
     def take(self, item: Item, name: str) -> None:

@@ -60,6 +60,10 @@ class InputValues:
         """Keep the server's error about a value, until it is changed or sent again."""
         self._refusals[key] = message
 
+    def clear_refusal(self, key: FieldKey) -> None:
+        """Drop the error about a value."""
+        self._refusals.pop(key, None)
+
     def clear_refusals(self) -> None:
         """Drop the server's errors."""
         self._refusals.clear()

@@ -37,6 +37,9 @@ def pick_value(app: App[Any], item: Item, text: str, query: str, take: Take, tak
     from comfytui.ui.screens.picker import PickerScreen
 
     names = item.spec.options or ()
+    if item.spec.upload and text and text not in names:
+        # A file that was uploaded after the server was asked for the names.
+        names = (text, *names)
     is_free = item.spec.kind == "file" or item.spec.options is None
     here = _on_this_machine(item, text)
     before = sum(len(group.entries) for group in here)
