@@ -289,6 +289,15 @@ class PromptForm(Vertical):
         self._changes.mark(self._seed_mode)
         self.post_message(self.Edited())
 
+    @on(InputPanel.FieldWanted)
+    def _go_to_field(self, event: InputPanel.FieldWanted) -> None:
+        event.stop()
+        control = self.query_one(f"#{event.key}")
+        # At once: a filter with the focus would give it to the list when it is hidden.
+        self.screen.set_focus(control, scroll_visible=False)
+        self.inputs.close_filter()
+        self.call_after_refresh(control.scroll_visible, animate=False)
+
     @on(Button.Pressed, "#generate")
     def _submit_by_button(self) -> None:
         self.submit()

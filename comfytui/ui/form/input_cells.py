@@ -1,13 +1,13 @@
 """Draw the lines of the list of inputs: each a few parts of text with a tone, together as wide as the list."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from rich.cells import cell_len, set_cell_size
 
 from comfytui.sanitize import sanitize
-from comfytui.ui.form.input_rows import Heading, Item, Row
+from comfytui.ui.form.input_rows import FieldLink, Heading, Item, Line, Row
 from comfytui.ui.form.input_values import InputValues
 from comfytui.ui.widgets.text import cut
 
@@ -17,8 +17,10 @@ Tone = Literal["label", "value", "changed", "wrong", "heading"]
 CHANGED: Final = "•"
 MAX_TEXT: Final = 300
 """Characters of a value that are shown."""
-LABEL_SHARE: Final = 0.42
-"""The part of a line that labels take."""
+LABEL_SHARE: Final = 0.55
+"""The largest part of a line that labels take."""
+MAX_LABEL: Final = 40
+"""Cells of the longest label that is shown whole."""
 SWITCH_CELLS: Final = 4
 """Cells of a switch that shares its line with other values."""
 NUMBER_CELLS: Final = 6
@@ -45,24 +47,45 @@ def heading_parts(heading: Heading, width: int) -> list[Part]:
     return [Part(set_cell_size(title, width - len(count) - 1), "heading"), Part(f"{count} ", "label")]
 
 
-def row_parts(row: Row, values: InputValues, width: int) -> list[Part]:
-    """Return the parts of a row: a mark if a value differs from the file's, the label and the values."""
+def link_parts(link: FieldLink, width: int) -> list[Part]:
+    """Return the parts of a line that leads to a field above the list."""
+    return [Part(set_cell_size(cut(f"↑ {link.title}", width - 1), width), "heading")]
+
+
+def label_width(lines: Iterable[Line]) -> int:
+    """Return the cells that the widest label needs, of the rows that have one."""
+    rows = (line for line in lines if isinstance(line, Row) and len(line.items) == 1)
+    return max((cell_len(_label(row)) for row in rows), default=0) + 1
+
+
+def _label(row: Row) -> str:
+    return f"{' ' * max(0, 2 * row.depth - 1)}{row.label}"
+
+
+def row_parts(row: Row, values: InputValues, width: int, labels: int) -> list[Part]:
+    """Return the parts of a row: a mark if a value differs from the file's, the label and the values.
+
+    Args:
+        row: The row.
+        values: The values of all inputs.
+        width: The cells of the line.
+        labels: The cells that the widest label of all rows needs, see `label_width`.
+    """
     changed = any(values.is_changed(item) for item in row.items)
     mark = Part(CHANGED if changed else " ", "changed")
     several = len(row.items) > 1
-    label_cells = 0 if several else min(max(10, int(width * LABEL_SHARE)), 32)
-    indent = " " * max(0, 2 * row.depth - 1)
-    label = set_cell_size(cut(f"{indent}{row.label}", label_cells - 1), label_cells)
+    label_cells = 0 if several else min(max(10, labels), int(width * LABEL_SHARE), MAX_LABEL)
+    label = set_cell_size(cut(_label(row), label_cells - 1), label_cells)
     parts = [mark, Part(label, "label")] if label_cells else [mark]
     room = width - sum(cell_len(part.text) for part in parts)
     parts += _several(row, values, room) if several else _value(row.items[0], 0, values, room)
     return parts
 
 
-def value_start(row: Row, width: int, at: int, values: InputValues) -> tuple[int, int]:
+def value_start(row: Row, width: int, labels: int, at: int, values: InputValues) -> tuple[int, int]:
     """Return the first cell of one of a row's values, and the number of its cells."""
     start = 0
-    for part in row_parts(row, values, width):
+    for part in row_parts(row, values, width, labels):
         if part.item == at and not part.swatch:
             return start, cell_len(part.text)
         start += cell_len(part.text)
@@ -77,7 +100,12 @@ def _several(row: Row, values: InputValues, room: int) -> Iterator[Part]:
     flexible = max(1, cells.count(0))
     rest = max(0, room - sum(cells)) // flexible
     for at, item in enumerate(row.items):
-        yield from _value(item, at, values, cells[at] or rest)
+        if cells[at]:
+            yield from _value(item, at, values, cells[at])
+        else:
+            # A gap before the number beside it.
+            yield from _value(item, at, values, rest - 1)
+            yield Part(" ", "value")
     if left := room - sum(each or rest for each in cells):
         yield Part(" " * left, "value")
 
@@ -115,3 +143,8 @@ def _shown(item: Item, text: str, room: int) -> str:
 
 def _is_number(item: Item) -> bool:
     return item.spec.kind in {"int", "float"}
+
+
+def is_cut(parts: Iterable[Part], at: int) -> bool:
+    """Return whether the label or a value of a line is longer than what is shown of it."""
+    return any(part.text.rstrip().endswith("…") for part in parts if part.item in {None, at})

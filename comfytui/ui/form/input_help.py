@@ -9,16 +9,38 @@ MAX_FILE_VALUE = 60
 """Characters of the value in the file that are shown."""
 
 
-def help_text(item: Item, values: InputValues) -> str:
-    """Return the help on an input; the error comes first, then the value in the file if it differs."""
+MAX_VALUE = 160
+"""Characters of a value that is cut in the list."""
+UPLOADS = "enter chooses a file or uploads one; the path of a file can be pasted"
+
+
+def help_text(item: Item, values: InputValues, *, whole: bool = False) -> str:
+    """Return the help on an input; the error comes first, then the value in the file if it differs.
+
+    Args:
+        item: The input.
+        values: The values of all inputs.
+        whole: Whether to begin with its name and value, which are cut in the list.
+    """
     if upload := values.upload(item):
         return f"{upload}. ctrl+r cancels it."
     if error := values.error(item):
         return f"! {error}"
-    parts = [f"Was {_file_value(item)} (ctrl+r)" if values.is_changed(item) else ""]
+    parts = [f"{item.label}: {sanitize(values.text(item), MAX_VALUE)}" if whole else ""]
+    parts += [f"Was {_file_value(item)} (ctrl+r)" if values.is_changed(item) else ""]
     parts += [f"{len(several)} values: an image of each" if (several := values.several(item)) else ""]
-    parts += [_sentence(item.spec.tooltip or item.label), _accepted(item.spec)]
+    parts += [_meaning(item, named=whole), _accepted(item.spec)]
+    parts += [UPLOADS if item.spec.upload else ""]
     return " ".join(f"{part}." for part in parts if part)
+
+
+def _meaning(item: Item, *, named: bool) -> str:
+    """Return what an input is; its name, too, where it stands in the list without one."""
+    tooltip = _sentence(item.spec.tooltip)
+    name = "" if named else item.label
+    if item.key.startswith("lora_") and tooltip and name:
+        return f"{name}: {tooltip}"
+    return tooltip or name
 
 
 def _file_value(item: Item) -> str:

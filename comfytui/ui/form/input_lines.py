@@ -3,16 +3,17 @@
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.events import Click
 from textual.message import Message
 
-from comfytui.ui.form.input_cells import Part, heading_parts, row_parts, value_start
-from comfytui.ui.form.input_rows import Heading, Item, Line, Row
+from comfytui.ui.form.input_cells import Part, heading_parts, is_cut, label_width, link_parts, row_parts, value_start
+from comfytui.ui.form.input_rows import FieldLink, Heading, Item, Line, Row
 from comfytui.ui.form.input_values import InputValues
 from comfytui.ui.widgets.tall_list import TallList
+from comfytui.ui.widgets.text import cut
 
 
 class InputLines(TallList):
@@ -39,6 +40,8 @@ class InputLines(TallList):
         super().__init__(id=id)
         self.values = values
         self._lines: Sequence[Line] = ()
+        self._label_width = 0
+        self._empty = ""
         self._at = 0
         """Which of the items of the row under the cursor is chosen."""
 
@@ -49,14 +52,22 @@ class InputLines(TallList):
         """The lines that are shown."""
         return self._lines
 
-    def set_lines(self, lines: Sequence[Line]) -> None:
-        """Replace the lines; the cursor stays on its value or heading if that is still there."""
+    def set_lines(self, lines: Sequence[Line], empty: str = "") -> None:
+        """Replace the lines; the cursor stays on its value or heading if that is still there.
+
+        Args:
+            lines: The lines.
+            empty: What to show if there are none.
+        """
+        was_empty, self._empty, self._label_width = self._empty, empty, label_width(lines)
         before, current = self.visible_lines(), self.current
         self._lines = lines
         identity = _identity(current)
         found = (index for index, line in enumerate(lines) if current and _identity(line) == identity)
         self._cursor = next(found, max(0, min(self._cursor, len(lines) - 1)))
         self.show_changes(before)
+        if not lines and empty != was_empty:
+            self.refresh_line(0)
         self.call_after_refresh(self.reveal)
         self.post_message(self.Highlighted())
 
@@ -97,7 +108,23 @@ class InputLines(TallList):
 
     def _parts(self, index: int) -> list[Part]:
         line, width = self._lines[index], self.scrollable_content_region.width
-        return heading_parts(line, width) if isinstance(line, Heading) else row_parts(line, self.values, width)
+        match line:
+            case Heading():
+                return heading_parts(line, width)
+            case FieldLink():
+                return link_parts(line, width)
+        return row_parts(line, self.values, width, self._label_width)
+
+    def render_empty(self, width: int) -> Iterable[Segment]:
+        """Return why there are no lines."""
+        style = self.get_component_rich_style("inputs--label")
+        return [Segment(set_cell_size(f" {cut(self._empty, width - 2)}", width), style)]
+
+    @property
+    def is_current_cut(self) -> bool:
+        """Whether the label or the value under the cursor is longer than what is shown of it."""
+        item = self.current_item
+        return item is not None and is_cut(self._parts(self._cursor), self._at)
 
     def render_row(self, index: int, width: int) -> Iterable[Segment]:
         """Return the segments of a line."""
@@ -107,7 +134,7 @@ class InputLines(TallList):
         if part.swatch:
             return Style(color=part.swatch) if _is_colour(part.swatch) else Style()
         line = self._lines[index]
-        chosen = isinstance(line, Heading) or part.item == min(self._at, len(line.items) - 1)
+        chosen = not isinstance(line, Row) or part.item == min(self._at, len(line.items) - 1)
         return self.cursor_style(part.tone, index, "inputs", focused=self.has_focus and chosen)
 
     def value_region(self) -> tuple[int, int, int]:
@@ -116,7 +143,8 @@ class InputLines(TallList):
         if not isinstance(line, Row):
             return 0, 0, 0
         at = min(self._at, len(line.items) - 1)
-        start, cells = value_start(line, self.scrollable_content_region.width, at, self.values)
+        width = self.scrollable_content_region.width
+        start, cells = value_start(line, width, self._label_width, at, self.values)
         return start, self._cursor, cells
 
     def cursor_moved(self) -> None:
@@ -136,7 +164,7 @@ class InputLines(TallList):
         self._at = self._item_at(index, offset.x)
         self.move_to(index)
         self.refresh_line(self._cursor)
-        if before == (self._cursor, self._at) or isinstance(self.current, Heading):
+        if before == (self._cursor, self._at) or not isinstance(self.current, Row):
             self.action_select()
 
     def _item_at(self, index: int, x: int) -> int:
@@ -155,6 +183,8 @@ def _identity(line: Line | None) -> object:
     match line:
         case Heading():
             return line.name
+        case FieldLink():
+            return (line.key,)
         case Row():
             return tuple(item.key for item in line.items)
     return None

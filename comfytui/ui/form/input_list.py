@@ -9,8 +9,9 @@ from textual.message import Message
 
 from comfytui.ui.form.controls import types_character
 from comfytui.ui.form.input_lines import InputLines
-from comfytui.ui.form.input_rows import Heading, Item, Row
+from comfytui.ui.form.input_rows import FieldLink, Heading, Item, Row
 from comfytui.ui.form.input_values import InputValues, stepped
+from comfytui.workflow.field_keys import FieldKey
 
 
 class InputList(InputLines, can_focus=True):
@@ -46,6 +47,13 @@ class InputList(InputLines, can_focus=True):
             self.heading = heading
             self.is_open = is_open
 
+    class Followed(Message):
+        """Posted when a line that leads to a field above the list is chosen."""
+
+        def __init__(self, key: FieldKey) -> None:
+            super().__init__()
+            self.key = key
+
     class Changed(Message):
         """Posted when a value was changed."""
 
@@ -66,6 +74,8 @@ class InputList(InputLines, can_focus=True):
         line, item = self.current, self.current_item
         if isinstance(line, Heading):
             self.post_message(self.Toggled(line, not line.is_open))
+        elif isinstance(line, FieldLink):
+            self.post_message(self.Followed(line.key))
         elif item is not None and item.spec.kind == "bool":
             self._switch(item)
         elif item is not None:

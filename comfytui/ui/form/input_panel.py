@@ -18,7 +18,7 @@ from comfytui.ui.form.controls import SEVERAL_KEY
 from comfytui.ui.form.input_controls import InputFilter, ValueEditor
 from comfytui.ui.form.input_help import help_text
 from comfytui.ui.form.input_list import InputList
-from comfytui.ui.form.input_rows import Item
+from comfytui.ui.form.input_rows import FieldLink, Item
 from comfytui.ui.form.input_sections import InputSections
 from comfytui.ui.form.input_uploads import InputUploads
 from comfytui.ui.form.input_values import InputValues
@@ -34,6 +34,8 @@ FILTER_ID: Final = "input-filter"
 """The id of the filter."""
 MAX_HELP: Final = 300
 """Characters of the help line."""
+MAX_QUERY: Final = 60
+"""Characters of the filter's text in a message."""
 MAX_PATH: Final = 100
 """Characters of a path in a message."""
 
@@ -59,6 +61,12 @@ class InputPanel(Vertical):
         path: Path
         mask_of: str = ""
         """The picture of the server that the file is a mask for, as an input names it; empty for a file of its own."""
+
+    @dataclass
+    class FieldWanted(Message):
+        """Posted when the user wants to go to a field that has a control of its own."""
+
+        key: FieldKey
 
     class DefinitionsNeeded(Message):
         """Posted when inputs of nodes are shown, for which the server's definitions are not known."""
@@ -97,7 +105,9 @@ class InputPanel(Vertical):
         return self.query_one(InputFilter).value
 
     def _show(self) -> None:
-        self.inputs.set_lines(self._sections.lines(self._query, self.values.texts))
+        query = self._query
+        empty = f"Nothing matches '{sanitize(query.strip(), MAX_QUERY)}'." if query.strip() else ""
+        self.inputs.set_lines(self._sections.lines(query, self.values.texts), empty)
         self._ask_for_definitions()
 
     def _ask_for_definitions(self) -> None:
@@ -153,6 +163,11 @@ class InputPanel(Vertical):
 
     # The list
 
+    @on(InputList.Followed)
+    def _on_link_followed(self, event: InputList.Followed) -> None:
+        event.stop()
+        self.post_message(self.FieldWanted(event.key))
+
     def on_descendant_focus(self) -> None:
         """Show the help."""
         self._help.display = True
@@ -181,7 +196,8 @@ class InputPanel(Vertical):
 
     def _show_help(self) -> None:
         item = self.inputs.current_item
-        self._help.set_text(sanitize(help_text(item, self.values), MAX_HELP) if item else "")
+        text = help_text(item, self.values, whole=self.inputs.is_current_cut) if item else ""
+        self._help.set_text(sanitize(text, MAX_HELP))
         # Longer help leaves less room above it.
         self.call_after_refresh(self.inputs.reveal)
 
@@ -223,6 +239,11 @@ class InputPanel(Vertical):
         if item := other.inputs.current_item:
             self.inputs.select_item(item.key)
 
+    def close_filter(self) -> None:
+        """Hide the filter, and list all inputs again."""
+        self._clear_filter()
+        self._show()
+
     def _clear_filter(self) -> None:
         control = self.query_one(InputFilter)
         with self.prevent(Input.Changed):
@@ -234,8 +255,7 @@ class InputPanel(Vertical):
     def _close_filter(self, event: InputFilter.Closed) -> None:
         event.stop()
         if event.cleared:
-            self._clear_filter()
-            self._show()
+            self.close_filter()
         self.inputs.focus()
 
     @on(Input.Changed)
@@ -248,7 +268,10 @@ class InputPanel(Vertical):
     def _on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
         if isinstance(event.input, InputFilter):
-            self.inputs.focus()
+            if isinstance(line := self.inputs.current, FieldLink):
+                self.post_message(self.FieldWanted(line.key))
+            else:
+                self.inputs.focus()
         else:
             self._close_editor(taken=True)
             self.inputs.focus()

@@ -56,7 +56,17 @@ class Heading:
     is_open: bool = False
 
 
-Line: TypeAlias = Row | Heading
+@dataclass(frozen=True, slots=True)
+class FieldLink:
+    """A line that leads to the control of a field above the list."""
+
+    key: FieldKey
+    title: str
+    words: str
+    """What the filter searches, in lower case."""
+
+
+Line: TypeAlias = Row | Heading | FieldLink
 
 
 @dataclass(frozen=True, slots=True)

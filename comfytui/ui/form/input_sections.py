@@ -53,7 +53,9 @@ class InputSections:
         """
         if self._is_open.get(ALL_INPUTS) or query or any(map(is_node_key, changed)):
             self._read_nodes()
-        lines = lines_of([self._source.fields(), *(self._nodes or ())], self._is_open, query)
+        words = query.lower().split()
+        links = [each for each in self._source.links() if all(word in each.words for word in words)] if words else []
+        lines = [*links, *lines_of([self._source.fields(), *(self._nodes or ())], self._is_open, query)]
         if self._nodes is None:
             lines.append(Heading(ALL_INPUTS, ALL_INPUTS, 0))
         return lines

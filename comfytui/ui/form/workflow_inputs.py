@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from comfytui.ui.form.input_rows import Section, field_rows, node_sections
+from comfytui.ui.form.input_rows import FieldLink, Section, field_rows, node_sections
 from comfytui.ui.form.input_values import InputValues
 from comfytui.ui.form.rows import is_shown
 from comfytui.workflow.field_keys import FieldKey, field_of, is_node_key
@@ -40,6 +40,16 @@ class WorkflowInputs:
         keys = [key for key in workflow.fields if not is_shown(key)]
         specs = {key: self.specs.get(key) or fallback_spec(key) for key in keys}
         return field_rows(workflow, keys, specs, self._titles())
+
+    def links(self) -> Sequence[FieldLink]:
+        """Return a line for each field that has a control of its own."""
+        workflow, graph = self._workflow, self._workflow.graph
+        keys = [key for key in workflow.fields if is_shown(key)]
+        slots = {key: workflow.fields[key][0] for key in keys}
+        nodes = nodes_of({slot.node_id: graph[slot.node_id] for slot in slots.values()})
+        titles = {key: title_of(graph, nodes[slot.node_id], self.definitions) for key, slot in slots.items()}
+        labels = {key: f"{field_of(key).label} · {titles[key]}" for key in keys}
+        return [FieldLink(key, labels[key], f"{labels[key]} {slots[key].class_type}".lower()) for key in keys]
 
     def nodes(self) -> Sequence[Section]:
         """Return the rows of all nodes, without the inputs that are fields; those that are promoted come first."""

@@ -16,11 +16,13 @@ from comfytui.ui.dashboard.screen import Dashboard
 from comfytui.ui.drafts import DraftFolder
 from comfytui.ui.form.form import PromptForm
 from comfytui.ui.form.input_controls import InputFilter
+from comfytui.ui.form.input_help import help_text
 from comfytui.ui.form.input_list import InputList
-from comfytui.ui.form.input_rows import Heading, Row
+from comfytui.ui.form.input_rows import Heading, Item, Row
+from comfytui.ui.form.input_values import InputValues
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.graph import Workflow, apply_values, workflow_of
-from comfytui.workflow.input_specs import InputSpec
+from comfytui.workflow.input_specs import InputSpec, Upload
 from comfytui.workflow.nodes import Slot
 from tests.fake_backend import FakeBackend
 from tests.ui.screen import Screen, screen
@@ -140,14 +142,14 @@ async def test_changed_value_is_marked_and_put_back() -> None:
     async with screen(FakeBackend(), workflow=OTHER) as it:
         await it.shows("dreamshaper_8")
         await to_item(it, "20.size")
-        assert "•" not in line(it, "size")
+        assert "•" not in line(it, " size")
         await it.press("right")
-        assert "•" in line(it, "size")
+        assert "•" in line(it, " size")
         await it.shows("Was 3 (ctrl+r).")
         await it.press("ctrl+r")
-        assert "•" not in line(it, "size")
+        assert "•" not in line(it, " size")
         await it.press("right", "left")
-        assert "•" not in line(it, "size")
+        assert "•" not in line(it, " size")
 
 
 async def test_wrong_value_is_marked_kept_and_not_sent() -> None:
@@ -287,7 +289,7 @@ async def test_promoted_inputs_are_open_from_the_start() -> None:
     promoted = replace(OTHER, promoted=(Slot("20", "size", "MyNode"),))
     async with screen(FakeBackend(), workflow=promoted) as it:
         await it.shows("▾ Workflow inputs")
-        assert "3" in line(it, "size")
+        assert "3" in line(it, " size")
 
 
 async def test_refused_value_shows_the_server_error() -> None:
@@ -469,3 +471,80 @@ async def test_filter_keeps_the_focus_before_it_is_laid_out() -> None:
         await it.press(*"second")
         assert dashboard.focused is search
         assert search.value == "second"
+
+
+async def test_filter_leads_to_the_fields_above_or_says_that_nothing_matches() -> None:
+    async with screen(FakeBackend(), workflow=OTHER) as it:
+        await it.shows("live")
+        await it.press("ctrl+f", *"cfgs")
+        await it.shows("Nothing matches 'cfgs'.")
+        await it.press("backspace")
+        await it.shows("↑ CFG · KSampler")
+        await it.press("enter")
+        await it.until(lambda: it.app.screen.focused is it.app.screen.query_one("#cfg"), "the field")
+        await it.shows("▸ All inputs")
+        await it.press("ctrl+f", *"cf", "down", "enter")
+        await it.until(lambda: it.app.screen.focused is it.app.screen.query_one("#cfg"), "the field")
+
+
+async def test_labels_are_whole_where_values_leave_room_and_help_names_what_is_cut() -> None:
+    name = "a very long name of a picture that no list shows whole.png"
+    graph = with_nodes(**{"20": node("LoadImage", image=name), "21": node("PreviewImage", images=["20", 0])})
+    async with screen(FakeBackend(), workflow=graph) as it:
+        await it.shows("live")
+        assert "Filename prefix" in it.text
+        await to_item(it, "image")
+        item = inputs(it).current_item
+        assert item is not None
+        # The error about a missing file would come first.
+        missing = help_text(item, inputs(it).values, whole=inputs(it).is_current_cut)
+        assert missing.startswith("! ")
+        listed = replace(item, spec=InputSpec("file"))
+        assert help_text(listed, inputs(it).values, whole=True).startswith(f"Image: {name}.")
+        assert inputs(it).is_current_cut
+        await to_item(it, "filename_prefix")
+        assert not inputs(it).is_current_cut
+
+
+async def test_help_of_a_file_says_how_to_upload_one_and_of_a_lora_which_number_it_is() -> None:
+    async with screen(FakeBackend(), workflow=with_lora()) as it:
+        await it.shows("live")
+        await to_item(it, "lora_strength")
+        await it.shows("LoRA strength:")
+        await it.press("right")
+        await it.shows("LoRA clip strength:")
+    item = Item("image", "Image", InputSpec("file", options=("a.png",), upload=Upload("image")), "a.png")
+    assert "enter chooses a file or uploads one" in help_text(item, InputValues({}))
+
+
+async def test_upload_under_the_same_name_ends_an_earlier_error(picture: Path) -> None:
+    server = Uploads()
+    server.go_on = True
+    workflow = with_nodes(
+        **{"20": node("LoadImage", image="new a cat.png"), "21": node("PreviewImage", images=["20", 0])}
+    )
+    async with screen(server, workflow=workflow) as it:
+        await it.shows("dreamshaper_8")
+        await to_item(it, "image")
+        it.app.post_message(Paste("/nowhere/at all.png"))
+        await it.shows("There is no file")
+        it.app.post_message(Paste(str(picture)))
+        await it.until(lambda: "There is no file" not in it.text, "the end of the error")
+
+
+async def test_name_beside_a_number_that_is_edited_stands_apart_from_it() -> None:
+    long = with_lora()
+    nodes = dict(long.graph)
+    nodes["10"] = {**nodes["10"], "inputs": {**nodes["10"]["inputs"], "lora_name": "detail_tweaker_of_a_long_name"}}
+    async with screen(FakeBackend(), workflow=workflow_of("lora", nodes)) as it:
+        await it.shows("dreamshaper_8")
+        await to_item(it, "lora_strength")
+        await it.press(*"0.5")
+        await it.shows("… 0.5")
+
+
+async def test_choice_that_is_missing_names_the_nearest_one() -> None:
+    older = with_nodes(**{"4": node("CheckpointLoaderSimple", ckpt_name="dreamshaper_7.safetensors")})
+    async with screen(FakeBackend(), workflow=older) as it:
+        await it.shows("there is")
+        await it.shows("'dreamshaper_8.safetensors'")
