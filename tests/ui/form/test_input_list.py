@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.color import Color
 from textual.events import Paste
 from textual.widgets import TextArea
 
@@ -548,3 +549,21 @@ async def test_choice_that_is_missing_names_the_nearest_one() -> None:
     async with screen(FakeBackend(), workflow=older) as it:
         await it.shows("there is")
         await it.shows("'dreamshaper_8.safetensors'")
+
+
+async def test_colour_has_a_swatch_and_is_readable_without_colours() -> None:
+    backend = FakeBackend()
+    mine = NodeType("MyNode", None, "image", (), {"tint": ("COLOR", {"default": "#ffffff"})}, is_output=True)
+    backend.described = {**backend.described, "MyNode": mine}
+    tinted = with_nodes(**{"20": node("MyNode", tint="#12ab9f")})
+    async with screen(backend, workflow=tinted, ascii=True) as it:
+        await it.shows("live")
+        await to_item(it, "20.tint")
+        await it.press("up")
+        await it.until(lambda: "## #12ab9f" in line(it, "tint"), "the swatch, in ASCII")
+        at = next(at for at, each in enumerate(inputs(it).lines) if isinstance(each, Row) and each.label == "tint")
+        (drawn,) = [part for part in inputs(it).render_row(at, 40) if part.text == "██"]
+        assert drawn.style
+        assert drawn.style.color == Color.parse("#12ab9f")
+        await it.press("down", "enter", *["backspace"] * 3, *"000", "enter")
+        assert filled_in(it)["20"]["inputs"]["tint"] == "#12a000"
