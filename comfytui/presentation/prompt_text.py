@@ -23,6 +23,8 @@ MAX_LINE: Final = 2_000
 
 def change_line(change: InputChange) -> str:
     """Return `KSampler · steps: 20 → 30`, or `text: a dog → a {red|blue} fox, sent as: a blue fox`."""
+    if change.input_name is None:
+        return f"{change.title} #{sanitize(change.node_id, 12)}: switched off"
     values = [change.old] if change.template in (None, change.old) else [change.old, change.template]
     sent = f" → {_value(change.new)}" if change.template is None else f", sent as: {_value(change.new)}"
     return f"{change.title} · {sanitize(change.input_name, 60)}: {' → '.join(map(_value, values))}{sent}"

@@ -22,7 +22,8 @@ class InputChange:
     node_id: str
     title: str
     """The title of the node, else its class; safe to print."""
-    input_name: str
+    input_name: str | None
+    """The name of the input; None for a node that is bypassed."""
     old: Any
     new: Any
     """Either is `ABSENT` if the node does not have the input."""
@@ -33,17 +34,43 @@ class InputChange:
 def changed_inputs(before: Graph, after: Graph) -> Iterator[InputChange]:
     """Yield the inputs that differ, in the order of the nodes; all inputs of a node that only one of them has.
 
-    A text that was drawn from a template differs if either of the two does.
+    A node that is bypassed is one change, with the links that lead around it. A text that was drawn from a template
+    differs if either of the two does.
     """
-    templates = templates_of(after)
+    templates, bypassed = templates_of(after), _bypassed(before, after)
     for node_id in dict.fromkeys([*after, *before]):
+        if node_id in bypassed:
+            yield InputChange(node_id, _title(before, node_id), None, True, ABSENT)
+            continue
         old, new = _inputs(before, node_id), _inputs(after, node_id)
         title = _title(after if node_id in after else before, node_id)
         for name in dict.fromkeys([*new, *old]):
             values = old.get(name, ABSENT), new.get(name, ABSENT)
             template = templates.get((node_id, name))
+            if _source(values[0]) in bypassed:
+                continue
             if values[0] != values[1] or type(values[0]) is not type(values[1]) or template not in (None, values[0]):
                 yield InputChange(node_id, title, name, *values, template)
+
+
+def _bypassed(before: Graph, after: Graph) -> set[str]:
+    """Return the nodes that are left out, and around which a link leads now."""
+    found: set[str] = set()
+    left_out = before.keys() - after.keys()
+    for node_id in after if left_out else ():
+        new = _inputs(after, node_id)
+        for name, value in _inputs(before, node_id).items():
+            if (source := _source(value)) in left_out and _source(new.get(name)) not in {None, source}:
+                found.add(source or "")
+    return found
+
+
+def _source(value: Any) -> str | None:
+    """Return the node that a link comes from, None if a value is no link."""
+    match value:
+        case [str() as node_id, int()]:
+            return node_id
+    return None
 
 
 def _inputs(graph: Graph, node_id: str) -> dict[str, Any]:

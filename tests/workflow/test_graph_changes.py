@@ -4,7 +4,7 @@ from comfytui.presentation.prompt_text import changes_text, json_text
 from comfytui.workflow.annotations import TEMPLATES, annotated
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field
-from comfytui.workflow.graph import Graph, apply_values
+from comfytui.workflow.graph import Graph, apply_values, workflow_of
 from comfytui.workflow.graph_changes import changed_inputs
 
 
@@ -24,6 +24,17 @@ def test_added_and_removed_nodes_are_listed() -> None:
     without = {node_id: node for node_id, node in graph.items() if node_id != "5"}
     assert "EmptyLatentImage · width: 512 → nothing" in lines(graph, without)
     assert "EmptyLatentImage · width: nothing → 512" in lines(without, graph)
+
+
+def test_lora_that_is_switched_off_is_one_line() -> None:
+    graph = dict(txt2img().graph)
+    lora = {"lora_name": "ink", "strength_model": 1.0, "strength_clip": 1.0, "model": ["4", 0], "clip": ["4", 1]}
+    graph["10"] = {"class_type": "LoraLoader", "inputs": lora}
+    for node_id, name in (("3", "model"), ("6", "clip"), ("7", "clip")):
+        output = 0 if name == "model" else 1
+        graph[node_id] = {**graph[node_id], "inputs": {**graph[node_id]["inputs"], name: ["10", output]}}
+    changed = apply_values(workflow_of("ink", graph), {Field.LORA_ON: False, Field.STEPS: 30})
+    assert lines(graph, changed) == ["KSampler · steps: 20 → 30", "LoraLoader #10: switched off"]
 
 
 def test_a_switch_is_not_a_number() -> None:
