@@ -123,6 +123,23 @@ DASHBOARD_BINDINGS = [
         id="enlarge-prompt",
         tooltip="Give the prompt the whole screen",
     ),
+    # Some terminals keep these keys of the prompt for themselves: the palette has them, too.
+    Binding(
+        "ctrl+up",
+        "weigh_prompt(1)",
+        "Raise the weight at the cursor",
+        show=False,
+        id="raise-prompt-weight",
+        tooltip="Raise the weight of the word or parenthesis at the cursor of the prompt",
+    ),
+    Binding(
+        "ctrl+down",
+        "weigh_prompt(-1)",
+        "Lower the weight at the cursor",
+        show=False,
+        id="lower-prompt-weight",
+        tooltip="Lower the weight of the word or parenthesis at the cursor of the prompt",
+    ),
     Binding(
         "ctrl+e",
         "edit_prompt",

@@ -92,6 +92,10 @@ class DashboardActions(OneShotTimers, AdaptiveFooterScreen):
         """Give the prompt the whole screen."""
         self._prompt_actions.enlarge()
 
+    def action_weigh_prompt(self, direction: int) -> None:
+        """Change the weight at the cursor of the prompt."""
+        self._prompt_actions.weigh(direction)
+
     def action_edit_prompt(self) -> None:
         """Edit the prompt in the user's own editor."""
         self._prompt_actions.edit_externally()

@@ -57,6 +57,11 @@ class PromptActions:
         if prompt := self._prompt():
             prompt.action_enlarge()
 
+    def weigh(self, direction: int) -> None:
+        """Change the weight at the cursor of the prompt by one step."""
+        if prompt := self._prompt():
+            prompt.action_weigh(direction)
+
     def edit_externally(self) -> None:
         """Edit the prompt in the user's own editor."""
         if prompt := self._prompt():

@@ -49,6 +49,17 @@ async def test_weight_keys_change_the_word_at_the_cursor_and_can_be_undone() -> 
         assert prompt_of(it).text == "a fox"
 
 
+async def test_palette_changes_the_weight_at_the_cursor() -> None:
+    async with screen(FakeBackend()) as it:
+        await it.write("prompt", "a fox")
+        for name, text in (("raise the weight", "a (fox:1.05)"), ("lower the weight", "a fox")):
+            await it.press("ctrl+p", *("space" if each == " " else each for each in name))
+            await it.shows("weight at the cursor")
+            await it.press("down", "enter")
+            await it.until(lambda: it.app.screen.query("#prompt"), "the form")
+            assert prompt_of(it).text == text
+
+
 async def test_weights_are_left_alone_where_the_encoder_reads_none() -> None:
     graph = stable_diffusion.hires()
     for node in graph.values():
