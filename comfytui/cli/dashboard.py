@@ -138,8 +138,12 @@ def _run(app: "ComfyApp", *, mouse: bool) -> None:
         sys.exit(app.return_code)
 
 
-def workflow_to_show(path: str | None) -> "Workflow":
+def workflow_to_show(path: str | None, *, variations: bool = True) -> "Workflow":
     """Return the workflow in a file of either format, or the built-in one without a file.
+
+    Args:
+        path: The file.
+        variations: Whether its prompts are templates when they are sent: then those of a picture stay as they are.
 
     Raises:
         click.UsageError: The file cannot be used.
@@ -150,9 +154,18 @@ def workflow_to_show(path: str | None) -> "Workflow":
     from comfytui.workflow.unconverted import workflow_to_open
 
     try:
-        return txt2img() if path is None else workflow_to_open(load_document(path))
+        if path is None:
+            return txt2img()
+        document = load_document(path)
+        if not variations or not document.is_sent:
+            return workflow_to_open(document)
     except WorkflowError as error:
         raise click.UsageError(str(error)) from None
+    # Imported late: most workflows are JSON.
+    from comfytui.workflow.prompt_text.literal import open_document
+    from comfytui.workflow.prompt_text.wildcards import user_folder
+
+    return open_document(document, user_folder("wildcards"))
 
 
 def _output_folder(path: Path | None) -> Path:

@@ -59,7 +59,7 @@ def run(
         raise click.UsageError("--detach does not wait for the files: save them with comfytui wait --output.")
     values = _values(settings)
     check_output(output)
-    loaded = workflow_to_show(workflow)
+    loaded = workflow_to_show(workflow, variations=not no_variations)
     chosen = resolve_server(server, **arguments)
 
     from comfytui.headless.commands.batch_run import RunOptions

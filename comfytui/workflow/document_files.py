@@ -23,6 +23,7 @@ class FoundDocument(NamedTuple):
     document: object
     name: str
     described: str
+    is_sent: bool = False
 
 
 def document_in(file: BinaryIO, size: int, name: str, described: str) -> FoundDocument:
@@ -45,7 +46,7 @@ def document_in(file: BinaryIO, size: int, name: str, described: str) -> FoundDo
         from comfytui.workflow.media.metadata import media_format
 
         if form := media_format(head):
-            return FoundDocument(_texts_in(reader, form, described), name, f"The workflow in {described}")
+            return FoundDocument(_texts_in(reader, form, described), name, f"The workflow in {described}", is_sent=True)
         if kind := other_kind(head):
             raise WorkflowError(f"{described} is {kind}.")
     return FoundDocument(parse_json(read_text(file, size, described), described), name, described)

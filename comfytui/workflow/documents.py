@@ -24,6 +24,8 @@ class WorkflowDocument:
     """The graph in API format, which needs no conversion."""
     editor: Mapping[str, Any] | None = field(default=None, repr=False)
     """The workflow in the editor's format, as it is in the file: of it, only `nodes` is known to be a list."""
+    is_sent: bool = False
+    """Whether the graph is what a server got, as pictures have it, so that the braces in its prompts are text."""
 
 
 def load_document(path: str | Path) -> WorkflowDocument:
@@ -59,13 +61,14 @@ def document_from_bytes(content: bytes, name: str, described: str) -> WorkflowDo
     return document_from_json(*document_in(BytesIO(content), len(content), name, described))
 
 
-def document_from_json(document: object, name: str, described: str) -> WorkflowDocument:
+def document_from_json(document: object, name: str, described: str, is_sent: bool = False) -> WorkflowDocument:
     """Return the workflow in a parsed JSON document, which may be wrapped, see `unwrap`.
 
     Args:
         document: The document.
         name: The name of the workflow.
         described: What the messages call the document.
+        is_sent: Whether the graph in it is what a server got.
 
     Raises:
         WorkflowError: It is not a workflow, or one that cannot be used.
@@ -86,7 +89,7 @@ def document_from_json(document: object, name: str, described: str) -> WorkflowD
             failure = failure or error
     if graph is None and editor is None:
         raise failure or not_a_workflow(described)
-    return WorkflowDocument(name, graph, editor)
+    return WorkflowDocument(name, graph, editor, is_sent)
 
 
 def graph_from_json(document: object, described: str) -> Graph:

@@ -11,11 +11,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.cli.commands import command, ended
 from tests.sim.gate import Gate
+from tests.sim.graphs import text_to_image
 from tests.threaded_servers import silent_port, threaded_server, unused_port
 from tests.waiting import eventually
 from tests.workflow.graphs.editor import MODEL, editor_txt2img, with_unknown_class
@@ -326,3 +329,16 @@ async def test_what_is_wrong_with_a_workflow_is_said_once_and_not_of_values_that
     assert "missing.safetensors" not in result.err
     [warning] = json.loads(result.lines[0])["warnings"]
     assert warning in result.err
+
+
+@pytest.mark.parametrize("options", [(), ("--no-variations",)])
+async def test_the_prompt_of_a_picture_is_sent_as_it_was(
+    sim: SimServer, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    text = "a {red|blue} fox <lora:none:1>"
+    info = PngInfo()
+    info.add_text("prompt", json.dumps(text_to_image(text=text)))
+    Image.new("RGB", (1, 1)).save(tmp_path / "fox.png", pnginfo=info)
+    result = await ended(tmp_path, "run", sim.url, "--workflow", str(tmp_path / "fox.png"), *options)
+    assert result.code == 0, result
+    assert [body["prompt"]["6"]["inputs"]["text"] for body in sim.submitted] == [text]

@@ -52,9 +52,17 @@ class RecallActions:
         graph = await graph_for(self._context, job, "The form cannot show this job")
         if graph is None:
             return
-        workflow, values = self._best_match(graph) or (workflow_of(self._name(job), graph), {})
-        literal = await self._literal_texts(graph, workflow)
-        await self._workflows.open_workflow(workflow, _texts({**values, **literal}))
+        # Imported late: the first paint does not need them.
+        from comfytui.workflow.prompt_text.literal import as_sent, literal_texts
+        from comfytui.workflow.prompt_text.wildcards import load_wildcards
+
+        wildcards = await asyncio.to_thread(load_wildcards, self._context.options.wildcards)
+        if match := self._best_match(graph):
+            workflow, values = match
+            values = {**values, **literal_texts(graph, workflow, wildcards)}
+        else:
+            workflow, values = as_sent(graph, workflow_of(self._name(job), graph), wildcards), {}
+        await self._workflows.open_workflow(workflow, _texts(values))
         self._pages.show_form()
         self._context.notify("The form shows what this job was made of. ctrl+z puts back what it held before.")
 
@@ -66,16 +74,6 @@ class RecallActions:
             if values is not None:
                 return entry.workflow, values
         return None
-
-    async def _literal_texts(self, graph: Graph, workflow: Workflow) -> Mapping[FieldKey, str]:
-        """Return the texts that stand for themselves, although the form would expand them."""
-        # Imported late: the first paint does not need them.
-        from comfytui.workflow.prompt_text.literal import literal_texts
-        from comfytui.workflow.prompt_text.wildcards import NO_WILDCARDS, load_wildcards
-
-        folder = self._context.options.wildcards
-        wildcards = await asyncio.to_thread(load_wildcards, folder) if folder else NO_WILDCARDS
-        return literal_texts(graph, workflow, wildcards)
 
     def _name(self, job: Job) -> str:
         title = title_of(self._context, job) or job.prompt_id

@@ -38,7 +38,7 @@ class WorkflowPicker:
         context, workflows = self._context, self._workflows
         groups = [
             sources.open_group([*workflows.open], workflows.open.shown),
-            sources.files_group((), loading=True),
+            sources.files_group(context, (), loading=True),
             EntryGroup[Target](sources.SAVED, note=LOADING, loading=True),
             EntryGroup[Target](sources.TEMPLATES, note=LOADING, loading=True),
             sources.jobs_group(context),
@@ -48,7 +48,7 @@ class WorkflowPicker:
             groups,
             load=self._load,
             describe=_describe,
-            typed=lambda text: sources.file_source(typed_path(text)),
+            typed=lambda text: sources.file_source(context, typed_path(text)),
             empty=EMPTY,
         )
         entry = await context.ask(dialog)
@@ -64,7 +64,7 @@ class WorkflowPicker:
 
     async def _add_recent(self, shown: FilterList) -> None:
         paths = await asyncio.to_thread(self._context.options.recent.read)
-        _set_group(shown, sources.files_group(paths))
+        _set_group(shown, sources.files_group(self._context, paths))
 
     async def _add(
         self, shown: FilterList, name: str, read: Callable[[DashboardContext], Awaitable[EntryGroup[Target]]]
@@ -102,7 +102,7 @@ class WorkflowPicker:
         from comfytui.ui.screens.browse import BrowseScreen
 
         entry = await self._context.ask(BrowseScreen(BROWSE_TITLE, target.folder))
-        return None if entry is None else sources.file_source(entry.value)
+        return None if entry is None else sources.file_source(self._context, entry.value)
 
 
 def _set_group(shown: FilterList, group: EntryGroup[Target]) -> None:

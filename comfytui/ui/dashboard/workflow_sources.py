@@ -62,19 +62,19 @@ def open_group(entries: Sequence[OpenWorkflow], shown: OpenWorkflow) -> EntryGro
     return EntryGroup(OPEN, [*others, entry_of(shown.workflow.name, shown, "shown now")])
 
 
-def file_source(path: Path) -> Source:
+def file_source(context: DashboardContext, path: Path) -> Source:
     """Return a file as a source."""
 
     async def read() -> Workflow:
-        return workflow_to_open(await asyncio.to_thread(load_document, path))
+        return await _opened(await asyncio.to_thread(load_document, path), context)
 
     return Source(read, sanitize(str(path)), str(path.absolute()))
 
 
-def files_group(recent: Sequence[str], *, loading: bool = False) -> EntryGroup[Target]:
+def files_group(context: DashboardContext, recent: Sequence[str], *, loading: bool = False) -> EntryGroup[Target]:
     """Return the way to the folders, and the files that were opened last."""
     browse = entry_of(BROWSE, Browse(Path(recent[0]).parent if recent else current_folder()))
-    entries = [entry_of(Path(path).name, file_source(Path(path)), str(Path(path).parent)) for path in recent]
+    entries = [entry_of(Path(path).name, file_source(context, Path(path)), str(Path(path).parent)) for path in recent]
     return EntryGroup(FILES, [browse, *entries], loading=loading)
 
 
@@ -109,10 +109,18 @@ def _job_source(context: DashboardContext, prompt_ids: Sequence[str], title: str
     async def read() -> Workflow:
         for prompt_id in prompt_ids[:1]:
             if graph := await asyncio.wrap_future(context.service.graph_of(prompt_id)):
-                return workflow_to_open(WorkflowDocument(sanitize(title, MAX_NAME) or "job", graph))
+                document = WorkflowDocument(sanitize(title, MAX_NAME) or "job", graph, is_sent=True)
+                return await _opened(document, context)
         raise WorkflowError("Neither comfytui nor the server has the workflow of this job any more.")
 
     return Source(read, about)
+
+
+async def _opened(document: WorkflowDocument, context: DashboardContext) -> Workflow:
+    # Imported late: the first paint does not need it.
+    from comfytui.workflow.prompt_text.literal import open_document
+
+    return await asyncio.to_thread(open_document, document, context.options.wildcards)
 
 
 async def saved_group(context: DashboardContext) -> EntryGroup[Target]:

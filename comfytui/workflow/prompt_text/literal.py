@@ -1,14 +1,49 @@
 """Texts that were sent as they are, as templates that become just these texts again."""
 
+from dataclasses import replace
+from pathlib import Path
+
 from comfytui.workflow.annotations import templates_of
+from comfytui.workflow.documents import WorkflowDocument
 from comfytui.workflow.field_keys import FieldKey, node_key
 from comfytui.workflow.graph import Graph, Workflow
+from comfytui.workflow.node_inputs import NO_DEFINITIONS, set_value
 from comfytui.workflow.nodes import Nodes, nodes_of
 from comfytui.workflow.prompt_text.lora_tags import escape_lora_tags
 from comfytui.workflow.prompt_text.prompt_inputs import prompt_inputs
-from comfytui.workflow.prompt_text.rendering import is_text_key, reads_tags
+from comfytui.workflow.prompt_text.rendering import is_text_key, reads_tags, slots_of
 from comfytui.workflow.prompt_text.template import MAX_TEMPLATE, escaped_text, may_vary
-from comfytui.workflow.prompt_text.wildcards import Wildcards
+from comfytui.workflow.prompt_text.wildcards import Wildcards, load_wildcards
+from comfytui.workflow.unconverted import workflow_to_open
+
+
+def open_document(document: WorkflowDocument, folder: Path | None) -> Workflow:
+    """Return the workflow of a document, with the prompts of a graph that was sent as they were; reads wildcards.
+
+    Args:
+        document: The document.
+        folder: The folder of the user's wildcards.
+    """
+    workflow = workflow_to_open(document)
+    if document.graph is None or not document.is_sent:
+        return workflow
+    return as_sent(document.graph, workflow, load_wildcards(folder))
+
+
+def as_sent(graph: Graph, workflow: Workflow, wildcards: Wildcards) -> Workflow:
+    """Return a workflow whose prompts become the texts that were sent, whatever braces are in them.
+
+    Args:
+        graph: The graph that was sent.
+        workflow: The workflow that was made of it.
+        wildcards: The user's wildcards.
+    """
+    changed, templates = workflow.graph, [*workflow.templates]
+    for key, text in literal_texts(graph, workflow, wildcards).items():
+        for slot in slots_of(workflow, key):
+            changed = set_value(changed, NO_DEFINITIONS, slot, text)
+            templates.append(slot)
+    return replace(workflow, graph=changed, templates=tuple(templates))
 
 
 def literal_texts(graph: Graph, workflow: Workflow, wildcards: Wildcards) -> dict[FieldKey, str]:

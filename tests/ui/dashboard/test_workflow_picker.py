@@ -5,12 +5,15 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ServerError
 from comfytui.comfy.protocol.library import SavedWorkflow, Template
 from comfytui.comfy.protocol.models import Json
 from comfytui.comfy.server import Server
+from comfytui.service.submission.batch import batch_request
 from comfytui.session.model import JobStatus
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
@@ -19,7 +22,7 @@ from comfytui.ui.screens.browse import BrowseScreen
 from comfytui.ui.screens.picker import PickerScreen
 from comfytui.workflow.builtin import txt2img
 from tests.fake_backend import FakeBackend
-from tests.sim.graphs import two_seeds
+from tests.sim.graphs import text_to_image, two_seeds
 from tests.ui.dashboard.test_open_workflows import dashboard_of, open_, other_workflow, text_in
 from tests.ui.screen import Screen, screen
 from tests.workflow.graphs.editor import editor_txt2img
@@ -210,3 +213,27 @@ async def test_the_path_of_a_folder_browses_it(tmp_path: Path) -> None:
         await it.shows("portrait.json")
         await it.press("enter")
         await shows_workflow(it, "portrait")
+
+
+@pytest.mark.parametrize("from_picture", [False, True])
+async def test_the_braces_of_what_was_sent_are_not_expanded_again(tmp_path: Path, *, from_picture: bool) -> None:
+    backend, text = FakeBackend(), "a {red|blue} fox, __animal__ <lora:none:1>"
+    (tmp_path / "wildcards").mkdir()
+    (tmp_path / "wildcards/animal.txt").write_text("cat\n")
+    info = PngInfo()
+    info.add_text("prompt", json.dumps(text_to_image(text=text)))
+    Image.new("RGB", (1, 1)).save(tmp_path / "fox.png", pnginfo=info)
+    async with screen(backend, prompt_files=tmp_path) as it:
+        await it.shows("live")
+        dashboard_of(it).context.submit(batch_request("a sent fox", [text_to_image(text=text)]))
+        await it.has_jobs(JobStatus.SUCCEEDED)
+        await pick(it, "")
+        chosen = str(tmp_path / "fox.png") if from_picture else "a sent fox"
+        it.app.screen.query_one("FilterInput").value = chosen  # type: ignore[attr-defined]
+        await it.shows("enter takes it" if from_picture else "1 of")
+        await it.press("enter")
+        expected = r"a \{red|blue\} fox, \__animal__ \<lora:none:1>"
+        await it.until(lambda: text_in(it, "prompt") == expected, "the prompt")
+        await it.press("f5")
+        await it.until(lambda: len(backend.submitted) > 1, "the job once more")
+        assert backend.submitted[1]["prompt"]["6"]["inputs"]["text"] == text
