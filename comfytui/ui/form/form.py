@@ -17,7 +17,7 @@ from comfytui.ui.form import rows
 from comfytui.ui.form.changes import Changes
 from comfytui.ui.form.controls import Choice, GenerateButton
 from comfytui.ui.form.field_checks import FieldChecks
-from comfytui.ui.form.field_controls import controls_of
+from comfytui.ui.form.field_controls import FIELDS_ID, controls_of
 from comfytui.ui.form.input_panel import InputPanel
 from comfytui.ui.form.prompt_area import PromptArea
 from comfytui.ui.form.values import WAITING_FOR_CHOICES, fields_awaiting_choices
@@ -86,7 +86,7 @@ class PromptForm(Vertical):
             yield WaitingNote(id="note")
             yield panel
             return
-        with VerticalScroll(id="fields", can_focus=False):
+        with VerticalScroll(id=FIELDS_ID, can_focus=False):
             yield from self._rows()
             yield panel
         with Vertical(id="submission"):
@@ -205,13 +205,17 @@ class PromptForm(Vertical):
 
     def show_top(self) -> None:
         """Scroll to the first field, with its label."""
-        for fields in self.query("#fields"):
+        for fields in self.query(f"#{FIELDS_ID}"):
             fields.scroll_home(animate=False)
 
     def focus_first(self) -> None:
         """Focus the first field that is wrong, or else the first one."""
-        wrong = self.query(".-wrong")
-        (wrong.first() if wrong else self.first_control).focus()
+        self.first_to_focus.focus()
+
+    @property
+    def first_to_focus(self) -> Widget:
+        """The first control that is wrong, or else the first one."""
+        return next(iter(self.query(".-wrong")), self.first_control)
 
     @property
     def first_control(self) -> Widget:
