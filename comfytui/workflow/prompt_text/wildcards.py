@@ -29,6 +29,8 @@ MAX_NAME: Final = 200
 """Characters of the longest name."""
 MAX_YAML_LINES: Final = MAX_YAML_BYTES
 """Lines of all lists of one YAML file that are read; each has a byte of its own, unless it is named repeatedly."""
+MAX_NUMBER: Final = 30
+"""Characters of the longest weight."""
 MAX_LISTS: Final = 20_000
 """Lists of one YAML file that are read, and levels of names in it times their number."""
 
@@ -206,24 +208,25 @@ def _lines(items: list[Any]) -> tuple[Line, ...]:
     return tuple(line for item in items[:MAX_LINES] if (line := _line(item)) and 0 < len(line.text) <= MAX_LINE)
 
 
-def _line(item: object) -> Line | None:
+def _line(item: Any) -> Line | None:
     """Return a choice in a YAML list: a text, `2::text`, or a mapping of `text` and `weight`."""
     match item:
         case str():
             weight, separator, text = item.partition("::")
-            with suppress(ValueError):
-                return Line(text.strip(), _valid_weight(float(weight))) if separator else Line(item.strip())
-            return Line(item.strip())
-        case {"text": str(text), "weight": int() | float() as number} | {
-            "content": str(text),
-            "weight": int() | float() as number,
-        }:
-            return Line(text.strip(), _valid_weight(number))
+            number = _number(weight) if separator else None
+            return Line(item.strip()) if number is None else Line(text.strip(), _valid_weight(number))
         case {"text": str(text)} | {"content": str(text)}:
-            return Line(text.strip())
+            return Line(text.strip(), _valid_weight(_number(item.get("weight"))))
         case _:
             return None
 
 
-def _valid_weight(weight: float) -> float:
-    return float(weight) if 0 < weight < 1e6 else 1.0
+def _number(text: object) -> float | None:
+    if isinstance(text, str) and len(text) <= MAX_NUMBER:
+        with suppress(ValueError):
+            return float(text)
+    return None
+
+
+def _valid_weight(weight: float | None) -> float:
+    return weight if weight is not None and 0 < weight < 1e6 else 1.0

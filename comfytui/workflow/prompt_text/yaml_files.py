@@ -1,4 +1,7 @@
-"""Read YAML that may be hostile: no number in it takes longer to read than its text."""
+"""Read YAML as texts: a `yes`, `null` or `1.50` in it is what it says.
+
+No number is made of a text, which could take very long for one of many parts, such as `59:59:59`.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -10,12 +13,13 @@ if TYPE_CHECKING:
 else:
     SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-MAX_NUMBER: Final = 30
-"""Characters of the longest number: for one of many parts, such as `59:59:59`, the time grows with their square."""
+_MERGE: Final = "tag:yaml.org,2002:merge"
+_SCALARS: Final = ("bool", "float", "int", "null", "timestamp")
+"""Kinds of values that other readers of YAML tell from texts."""
 
 
 def load_yaml(path: Path, limit: int) -> Any:
-    """Return what a file holds; None if it cannot be read, or is larger than a number of bytes."""
+    """Return what a file holds: texts, lists and mappings; None if it cannot be read, or is larger than some bytes."""
     try:
         if path.stat().st_size > limit:
             return None
@@ -25,14 +29,16 @@ def load_yaml(path: Path, limit: int) -> Any:
 
 
 class _Loader(SafeLoader):
-    """Reads a number that is too long as None."""
+    """Reads each value as a text."""
 
-    def construct_short_int(self, node: yaml.ScalarNode) -> object:
-        return self.construct_yaml_int(node) if len(node.value) <= MAX_NUMBER else None
+    yaml_implicit_resolvers = {  # noqa: RUF012
+        first: [resolver for resolver in resolvers if resolver[0] == _MERGE]
+        for first, resolvers in SafeLoader.yaml_implicit_resolvers.items()
+    }
 
-    def construct_short_float(self, node: yaml.ScalarNode) -> object:
-        return self.construct_yaml_float(node) if len(node.value) <= MAX_NUMBER else None
+    def construct_text(self, node: yaml.ScalarNode) -> str:
+        return str(self.construct_scalar(node))
 
 
-_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_short_int)
-_Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_short_float)
+for _kind in _SCALARS:
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _Loader.construct_text)

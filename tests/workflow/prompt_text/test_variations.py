@@ -205,8 +205,24 @@ def test_files_of_a_folder_are_wildcards_by_their_paths(tmp_path: Path) -> None:
     assert wildcards.names == ("animals/cats", "list", "lone/text", "paint/oil", "paint/water")
     assert wildcards.lines("animals/cats") == (Line("lion"), Line("tiger"))
     assert wildcards.lines("paint/oil") == (Line("thick"), Line("thin", 3))
-    assert wildcards.lines("list") == (Line("a", 2), Line("b"))
+    assert wildcards.lines("list") == (Line("a", 2), Line("b"), Line("5"))
     assert wildcards.lines("paint/*") == (Line("thick"), Line("thin", 3), Line("wet"))
+
+
+def test_each_line_of_yaml_is_a_text_as_it_is_typed(tmp_path: Path) -> None:
+    typed = ["yes", "No", "on", "1990", "007", "0x1F", "1.5", "1.50", "1e3", "59:59", "null", "~", "2020-01-01", ".inf"]
+    items = [*typed, '"quoted"', "!!int 5", "!!float 2.0", "!!bool off", "!!null x"]
+    (tmp_path / "words.yaml").write_text(
+        "".join(f"- {item}\n" for item in items) + "-\n- {text: 1984, weight: 2.5}\n- {text: x, weight: much}\n"
+    )
+    (tmp_path / "keys.yaml").write_text("1990: [a]\nyes: b\nnull: c\nbase: &base {d: e}\nmerged: {<<: *base}\nnone:\n")
+    wildcards = load_wildcards(tmp_path)
+    texts = [*typed, "quoted", "5", "2.0", "off", "x"]
+    assert wildcards.lines("words") == (*map(Line, texts), Line("1984", 2.5), Line("x"))
+    assert {name: wildcards.lines(f"{name}") for name in wildcards.names if name != "words"} == {
+        **{"1990": (Line("a"),), "yes": (Line("b"),), "null": (Line("c"),)},
+        **{"base/d": (Line("e"),), "merged/d": (Line("e"),)},
+    }
 
 
 @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "a/../../secret", "..\\secret", "*/../../secret"])
