@@ -54,7 +54,10 @@ class PromptActions:
 
     def enlarge(self) -> None:
         """Give the prompt the whole screen."""
-        if prompt := self._prompt():
+        inputs = self._context.form.inputs
+        if item := inputs.text_in_use:
+            inputs.open_text(item)
+        elif prompt := self._prompt():
             prompt.action_enlarge()
 
     def weigh(self, direction: int) -> None:
@@ -64,25 +67,35 @@ class PromptActions:
 
     def edit_externally(self) -> None:
         """Edit the prompt in the user's own editor."""
-        if prompt := self._prompt():
+        inputs = self._context.form.inputs
+        if item := inputs.text_in_use:
+            opened = inputs.open_text(item)
+            opened.call_after_refresh(opened.edit_externally)
+        elif prompt := self._prompt():
             prompt.action_edit_externally()
 
     def show_expansions(self) -> None:
         """Show what the variations of the prompt become."""
-        if prompt := self._prompt():
-            self._context.run(partial(self._show_expansions, prompt), "expansions")
+        inputs = self._context.form.inputs
+        if item := inputs.text_in_use:
+            self.show_expansions_of(item.key, inputs.values.text(item))
+        elif prompt := self._prompt():
+            self.show_expansions_of(prompt.id or "", prompt.text)
 
-    async def _show_expansions(self, prompt: PromptArea) -> None:
+    def show_expansions_of(self, key: "FieldKey", template: str) -> None:
+        """Show what the variations of a prompt become."""
+        self._context.run(partial(self._show_expansions, key, template), "expansions")
+
+    async def _show_expansions(self, key: "FieldKey", template: str) -> None:
         from comfytui.ui.screens.expansions import ExpansionsScreen
         from comfytui.workflow.prompt_text.lora_tags import has_lora_tags
-        from comfytui.workflow.prompt_text.rendering import PromptTextError
+        from comfytui.workflow.prompt_text.rendering import PromptTextError, template_keys
         from comfytui.workflow.prompt_text.variations import varies
 
-        form, template, key = self._context.form, prompt.text, prompt.id or ""
-        wildcards = await self.sources.wildcards()
+        form, wildcards = self._context.form, await self.sources.wildcards()
         note = _note(template, wildcards)
         several = varies(template, wildcards)
-        if not several and not has_lora_tags(template):
+        if not template_keys(form.workflow, {key: template}) or (not several and not has_lora_tags(template)):
             self._context.notify(note or NO_VARIATIONS)
             return
         tools = await self._context.prompt_tools(form.workflow, {key: template})

@@ -127,6 +127,10 @@ class Dashboard(DashboardActions):
     def _on_definitions_needed(self) -> None:
         self._input_actions.load_definitions()
 
+    @on(InputPanel.ExpansionsAsked)
+    def _show_expansions(self, event: InputPanel.ExpansionsAsked) -> None:
+        self._prompt_actions.show_expansions_of(event.key, event.text)
+
     @on(InputPanel.FileNamed)
     def _on_file_named(self, event: InputPanel.FileNamed) -> None:
         self._input_actions.upload(event)

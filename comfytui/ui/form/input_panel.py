@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from textual import on
 from textual.app import ComposeResult
@@ -23,12 +23,16 @@ from comfytui.ui.form.input_sections import InputSections
 from comfytui.ui.form.input_uploads import InputUploads
 from comfytui.ui.form.input_values import InputValues
 from comfytui.ui.form.local_files import is_local, local_file, local_folder
+from comfytui.ui.form.prompt_area import PromptArea
 from comfytui.ui.form.value_dialogs import browse, edit_text, pick_several, pick_value
 from comfytui.ui.form.workflow_inputs import WorkflowInputs
 from comfytui.ui.widgets.text import Paragraph
 from comfytui.workflow.axes import Axes
 from comfytui.workflow.fields import FieldKey, FieldValue
 from comfytui.workflow.input_specs import InputSpec
+
+if TYPE_CHECKING:
+    from comfytui.ui.screens.text import TextScreen
 
 FILTER_ID: Final = "input-filter"
 """The id of the filter."""
@@ -68,12 +72,20 @@ class InputPanel(Vertical):
 
         key: FieldKey
 
+    @dataclass
+    class ExpansionsAsked(Message):
+        """Posted when the user wants to see what the variations of a prompt become."""
+
+        key: FieldKey
+        text: str
+
     class DefinitionsNeeded(Message):
         """Posted when inputs of nodes are shown, for which the server's definitions are not known."""
 
     def __init__(self, source: WorkflowInputs, values: InputValues, help_line: Paragraph) -> None:
         super().__init__()
         self.values = values
+        self._source = source
         self._sections = InputSections(source)
         self._help = help_line
         self._editor = ValueEditor(id="input-editor")
@@ -288,9 +300,29 @@ class InputPanel(Vertical):
         elif item.spec.kind in {"choice", "file"}:
             pick_value(self.app, item, text, typed, take, partial(self._take_mask, item, text))
         elif item.spec.multiline:
-            edit_text(self.app, item, text + typed, take)
+            self._edit_text(item, text + typed)
         else:
             self._edit_in_place(item, typed)
+
+    def _edit_text(self, item: Item, text: str) -> "TextScreen":
+        weights = self._source.prompt_weights(item.key)
+        sources = None if weights is None else getattr(self.screen, "prompt_sources", None)
+        area = PromptArea(text, reads_weights=bool(weights), sources=sources)
+        expand = None if weights is None else partial(self._ask_for_expansions, item.key)
+        return edit_text(self.app, item, area, partial(self._take, item), expand)
+
+    def _ask_for_expansions(self, key: FieldKey, text: str) -> None:
+        self.post_message(self.ExpansionsAsked(key, text))
+
+    @property
+    def text_in_use(self) -> Item | None:
+        """The text of several lines under the cursor of the list, if the list has the focus."""
+        item = self.inputs.current_item if self.inputs.has_focus else None
+        return item if item is not None and item.spec.multiline else None
+
+    def open_text(self, item: Item) -> "TextScreen":
+        """Show a text of several lines on the whole screen."""
+        return self._edit_text(item, self.values.text(item))
 
     def on_unmount(self) -> None:
         """Cancel uploads, of which nobody would take the files."""

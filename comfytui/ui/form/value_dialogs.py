@@ -2,13 +2,17 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from textual.app import App
 
 from comfytui.ui.form.controls import SEVERAL_SEPARATOR, name_group
 from comfytui.ui.form.input_rows import Item
 from comfytui.ui.widgets.entry_search import Entry, EntryGroup
+
+if TYPE_CHECKING:
+    from comfytui.ui.form.prompt_area import PromptArea
+    from comfytui.ui.screens.text import TextScreen
 
 Take = Callable[[str], object]
 """Takes the text of the new value."""
@@ -103,12 +107,16 @@ def pick_several(app: App[Any], item: Item, text: str, take: Take) -> None:
     app.push_screen(SeveralScreen(item.label, names, marked), take_names)
 
 
-def edit_text(app: App[Any], item: Item, text: str, take: Take) -> None:
-    """Let the user edit a text of several lines."""
+def edit_text(
+    app: App[Any], item: Item, area: "PromptArea", take: Take, expand: Callable[[str], None] | None
+) -> "TextScreen":
+    """Let the user edit a text of several lines, and return the screen; `expand` shows what a prompt becomes."""
     from comfytui.ui.screens.text import TextScreen
 
     def take_text(result: str | None) -> None:
         if result is not None:
             take(result)
 
-    app.push_screen(TextScreen(item.label, text), take_text)
+    screen = TextScreen(item.label, area, expand)
+    app.push_screen(screen, take_text)
+    return screen

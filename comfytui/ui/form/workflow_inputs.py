@@ -58,6 +58,18 @@ class WorkflowInputs:
         groups = node_inputs(workflow.graph, self.definitions, workflow.promoted)
         return tuple(node_sections(groups, shown, used_nodes(workflow.graph, self.definitions)))
 
+    def prompt_weights(self, key: FieldKey) -> bool | None:
+        """Return whether the encoder of a prompt reads weights; None for a text that is no prompt."""
+        # Imported late: the first paint does not need it.
+        from comfytui.workflow.prompt_text.encoders import reads_weights
+        from comfytui.workflow.prompt_text.prompt_inputs import is_prompt, prompt_inputs
+        from comfytui.workflow.prompt_text.rendering import slots_of
+
+        slots = slots_of(self._workflow, key)
+        if not slots or not is_prompt(key, prompt_inputs(self._workflow.graph)):
+            return None
+        return reads_weights(self._workflow.graph, slots[0])
+
     def values_of(self, draft: Mapping[str, str]) -> InputValues:
         """Return the values of a draft."""
         fields = self._workflow.fields

@@ -1,5 +1,6 @@
 """A screen to edit a text of several lines."""
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from rich.text import Text
@@ -7,9 +8,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import TextArea
 
 from comfytui.sanitize import sanitize
+from comfytui.ui.form.prompt_area import PromptArea
 
 MAX_HEADING = 60
 """Characters of the title that are shown."""
@@ -20,32 +21,41 @@ class TextScreen(ModalScreen[str]):
 
     Args:
         heading: What the text is.
-        text: The text to begin with.
+        area: The text to begin with, and the tools to edit it.
+        expand: Shows what the text becomes; None for one that is no prompt.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "take", "Done", key_display="esc", id="text-done"),
+        Binding("f4", "expand", show=False, id="text-expansions"),
     ]
 
-    def __init__(self, heading: str, text: str) -> None:
+    def __init__(self, heading: str, area: PromptArea, expand: Callable[[str], None] | None = None) -> None:
         super().__init__()
         self._heading = heading
-        self._text = text
+        self._area = area
+        self._expand = expand
 
     def compose(self) -> ComposeResult:
         """Compose the text."""
-        area = TextArea(self._text, soft_wrap=True, tab_behavior="focus", show_line_numbers=False, compact=True)
-        area.cursor_blink = False
         with Vertical() as frame:
             frame.border_title = Text(sanitize(self._heading, MAX_HEADING))
             frame.border_subtitle = "esc takes it"
-            yield area
+            yield self._area
 
     def on_mount(self) -> None:
         """Go to the end of the text."""
-        area = self.query_one(TextArea)
-        area.move_cursor(area.document.end)
+        self._area.move_cursor(self._area.document.end)
 
     def action_take(self) -> None:
         """Close the screen with the text."""
-        self.dismiss(self.query_one(TextArea).text)
+        self.dismiss(self._area.text)
+
+    def action_expand(self) -> None:
+        """Show what the text becomes."""
+        if self._expand is not None:
+            self._expand(self._area.text)
+
+    def edit_externally(self) -> None:
+        """Edit the text in the user's own editor."""
+        self._area.action_edit_externally()

@@ -10,9 +10,13 @@ import pytest
 from textual._xterm_parser import XTermParser
 
 from comfytui.sim.server import SimServer
+from comfytui.ui.dashboard.screen import Dashboard
 from comfytui.ui.external_editor import EditorError, edit_text, editor_command
 from comfytui.ui.form.completion_list import CompletionList
+from comfytui.ui.form.form import PromptForm
+from comfytui.ui.form.input_list import InputList
 from comfytui.ui.form.prompt_area import PromptArea
+from comfytui.ui.screens.text import TextScreen
 from comfytui.workflow.graph import workflow_of
 from comfytui.workflow.prompt_text.completion import Kind, Query
 from tests.fake_backend import FakeBackend
@@ -316,3 +320,36 @@ async def test_the_template_of_a_further_prompt_is_expanded_although_it_was_not_
         await it.generate("a fox", images="1")
         await it.until(lambda: backend.submitted, "the image")
         assert backend.submitted[0]["prompt"]["12"]["inputs"]["text"] in {"red", "blue"}
+
+
+async def test_the_tools_act_on_the_prompt_under_the_cursor_of_the_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = two_seeds()
+    graph["12"] = {"class_type": "CLIPTextEncode", "inputs": {"text": "a {red|blue} fox", "clip": ["4", 1]}}
+    graph["11"]["inputs"]["positive"] = ["12", 0]
+    workflow = workflow_of("two prompts", graph)
+    [key] = [key for key, slots in workflow.fields.items() if slots[0].node_id == "12"]
+    monkeypatch.setenv("VISUAL", " ".join(script(tmp_path, "open(path, 'a').write(' in snow')")))
+    async with screen(FakeBackend(), workflow=workflow) as it:
+        monkeypatch.setattr(it.app, "suspend", nullcontext)
+        await it.shows("live")
+        inputs = it.app.screen.query_one(InputList)
+        inputs.focus()
+        await it.pilot.pause()
+        assert inputs.select_item(key)
+        await it.press("f4")
+        await it.shows("10 of this prompt's texts")
+        assert " red fox" in it.text or " blue fox" in it.text
+        await it.press("escape", "ctrl+e")
+        await it.shows("a {red|blue} fox in snow")
+        await it.press("ctrl+up")
+        await it.shows("(snow:1.05)")
+        await it.press("f4")
+        await it.shows("10 of this prompt's texts")
+        await it.press("escape", "escape")
+        await it.until(lambda: isinstance(it.app.screen, Dashboard), "the form")
+        assert it.app.screen.query_one(PromptForm).texts()[key] == "a {red|blue} fox in (snow:1.05)"
+        await it.press("alt+z")
+        await it.until(lambda: isinstance(it.app.screen, TextScreen), "the whole screen")
+        assert it.app.screen.query_one(PromptArea).text == "a {red|blue} fox in (snow:1.05)"
