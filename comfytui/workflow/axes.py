@@ -16,11 +16,13 @@ from comfytui.workflow.input_specs import MAX_NUMBER_LENGTH, InputSpec, parse_in
 
 MAX_VALUES: Final = 100
 """Values of one axis."""
+MAX_NAMED_COUNT: Final = 10**12
+"""Numbers of values from which on a message does not name them."""
 MAX_AXIS_TEXT: Final = 20_000
 """Characters of the longest text of an axis."""
 _KINDS: Final = frozenset({"int", "float", "choice"})
 """Kinds of inputs that may have several values."""
-_RANGE: Final = re.compile(r"([^:]+?)\.\.([^:]+?)(?::([^:]+))?")
+_RANGE: Final = re.compile(r"([^:]+?)\.\.(?!\.)([^:]+?)(?::([^:]+))?")
 _DECIMAL_COMMA: Final = re.compile(r"\s*[+-]?\d*,\d+\s*")
 
 Axes = Mapping[FieldKey, tuple[FieldValue, ...]]
@@ -49,7 +51,7 @@ def parse_axis(text: str, spec: InputSpec, label: str = "This") -> tuple[FieldVa
         raise ValueError(f"{label} can have at most {MAX_VALUES} values.")
     values: dict[FieldValue, None] = {}
     for part in _parts(text, spec):
-        texts = _range(part.strip(), label) if spec.kind != "choice" and ".." in part else [part.strip()]
+        texts = _range(part.strip(), spec, label) if spec.kind != "choice" and ".." in part else [part.strip()]
         values.update(dict.fromkeys(parse_input(each, spec, label) for each in texts))
         if len(values) > MAX_VALUES:
             raise ValueError(f"{label} can have at most {MAX_VALUES} values.")
@@ -77,19 +79,21 @@ def _parts(text: str, spec: InputSpec) -> list[str]:
     return parts[:-1] if len(parts) > 1 and not parts[-1].strip() else parts
 
 
-def _range(text: str, label: str) -> list[str]:
+def _range(text: str, spec: InputSpec, label: str) -> list[str]:
     """Return the numbers of `from..to:step` as texts; the step is 1 if it is left out."""
     matched = _RANGE.fullmatch(text)
     bounds = [_decimal(part) for part in matched.groups("1")] if matched else []
     if len(bounds) != 3 or None in bounds:
-        raise ValueError(f"{label}: '{sanitize(text, 40)}' is no range: write it as 5..8 or 5..8:0.5.")
+        step_text = "2" if spec.kind == "int" else "0.5"
+        raise ValueError(f"{label}: '{sanitize(text, 40)}' is no range: write it as 5..8 or 5..8:{step_text}.")
     start, end, step = (bound for bound in bounds if bound is not None)
     if not step:
         raise ValueError(f"{label}: the step of a range cannot be 0.")
     step = abs(step) if start <= end else -abs(step)
     count = int((end - start) / step) + 1
     if count > MAX_VALUES:
-        raise ValueError(f"{label} can have at most {MAX_VALUES} values.")
+        would_be = f": these would be {count:,}" if count < MAX_NAMED_COUNT else ""
+        raise ValueError(f"{label} can have at most {MAX_VALUES} values{would_be}.")
     return [_plain(start + index * step) for index in range(count)]
 
 

@@ -384,12 +384,12 @@ def test_several_values_are_refused_where_they_were_not_asked_for() -> None:
     ("values", "field", "message"),
     [
         ({"steps": "20,x"}, "steps", "Steps must be a whole number from 1 to 10000."),
-        ({"steps": "1..500"}, "steps", "Steps can have at most 100 values."),
+        ({"steps": "1..500"}, "steps", "Steps can have at most 100 values: these would be 500."),
         ({"sampler": "euler,nothing"}, "sampler", "Sampler 'nothing' is not on the server: choose one that is."),
         (
             {"steps": "1..100", "width": "64..864:8"},
             "width",
-            "Width can have at most 100 values.",
+            "Width can have at most 100 values: these would be 101.",
         ),
         (
             {"steps": "1..100", "width": "64..856:8"},

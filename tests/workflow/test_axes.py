@@ -28,6 +28,8 @@ ANY = InputSpec("choice")
         ("5 .. 9 : 2", STEPS, (5, 7, 9)),
         ("8..5", STEPS, (8, 7, 6, 5)),
         ("5..9:3", STEPS, (5, 8)),
+        ("5...8", STEPS, (5, 6, 7, 8)),
+        ("0...1:.5", CFG, (0.0, 0.5, 1.0)),
         ("1, 5..7", STEPS, (1, 5, 6, 7)),
         ("6..7:0.25", CFG, (6.0, 6.25, 6.5, 6.75, 7.0)),
         ("0.1..0.3:0.1", CFG, (0.1, 0.2, 0.3)),
@@ -84,6 +86,21 @@ def test_any_text_has_values_or_a_sentence(text: str, spec: InputSpec) -> None:
     except ValueError as error:
         said = str(error)
     assert re.fullmatch(r"(This .*\.|This: .*\.)?", said, re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    ("text", "spec", "sentence"),
+    [
+        ("5..", STEPS, "Steps: '5..' is no range: write it as 5..8 or 5..8:2."),
+        ("5..", CFG, "Steps: '5..' is no range: write it as 5..8 or 5..8:0.5."),
+        ("5..8:0", STEPS, "Steps: the step of a range cannot be 0."),
+        ("1..1000000", STEPS, "Steps can have at most 100 values: these would be 1,000,000."),
+        ("1..1e30", STEPS, "Steps can have at most 100 values."),
+    ],
+)
+def test_a_wrong_range_says_what_to_write(text: str, spec: InputSpec, sentence: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(sentence) + r"\Z"):
+        parse_axis(text, spec, "Steps")
 
 
 def test_cells_are_all_combinations() -> None:
