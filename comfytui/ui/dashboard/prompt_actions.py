@@ -4,12 +4,14 @@ What these need is imported late: the first paint does not need it.
 """
 
 import asyncio
+from dataclasses import replace
 from functools import cached_property, partial
 from random import SystemRandom
 from typing import TYPE_CHECKING
 
 from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.form.prompt_area import PromptArea
+from comfytui.workflow.finding_inputs import valid_findings
 
 if TYPE_CHECKING:
     from comfytui.ui.form.prompt_sources import PromptSources
@@ -113,9 +115,11 @@ class PromptActions:
         from comfytui.ui.screens.prompt import PromptScreen
 
         form, folder = self._context.form, self._context.options.output
-        values = form.read() if form.workflow.graph else None
+        workflow, values = form.workflow, form.read() if form.workflow.graph else None
+        if values:
+            workflow = replace(workflow, findings=valid_findings(workflow, form.texts()))
         self._context.screen.app.push_screen(
-            PromptScreen(form.workflow, partial(self._first_graph, form.workflow, values), folder)
+            PromptScreen(workflow, partial(self._first_graph, workflow, values), folder)
         )
 
     async def _first_graph(self, workflow: "Workflow", values: "BatchValues | None") -> "tuple[Graph, str]":

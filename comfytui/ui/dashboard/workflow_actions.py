@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from comfytui.presentation.finding_text import findings_line
 from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.dashboard.conversions import Conversions
+from comfytui.ui.dashboard.finding_notes import FindingNotes
 from comfytui.ui.dashboard.form_swap import show_exactly, swap_form
 from comfytui.ui.dashboard.graph_checks import GraphChecks
 from comfytui.ui.dashboard.open_workflows import OpenWorkflow, OpenWorkflows
 from comfytui.ui.drafts import FormTexts
 from comfytui.ui.form.form import PromptForm
-from comfytui.workflow.graph import Workflow, seed_warning
+from comfytui.workflow.graph import Workflow
 
 if TYPE_CHECKING:
     from comfytui.ui.app import ComfyApp
@@ -52,7 +52,8 @@ class WorkflowActions:
         self._keep_batch = keep_batch
         self._timings = context.options.timings.form
         self.open = OpenWorkflows(context.options.workflow, context.options.drafts)
-        self._conversions = Conversions(context, self._take_converted, self._show_note)
+        self._notes = FindingNotes(context, self.open)
+        self._conversions = Conversions(context, self._take_converted, self._notes.show)
         self._checks = GraphChecks(context, self._take_findings)
         self._draft_scheduled = False
         self._replaced: Replaced | None = None
@@ -73,7 +74,7 @@ class WorkflowActions:
         entry = self.open.shown
         if entry.source is None:
             entry.draft.set_initial(self._context.form.texts())
-            self._warn(entry.workflow)
+            self._notes.warn(entry, entry.draft.texts)
         self._conversions.start(entry)
 
     async def open_workflow(self, workflow: Workflow, texts: FormTexts | None = None) -> None:
@@ -93,7 +94,7 @@ class WorkflowActions:
         entry.draft.set_initial(stored)
         await self._show(entry, stored, opened=True, is_stored=texts is None)
         if entry.source is None:
-            self._warn(workflow)
+            self._notes.warn(entry, entry.draft.texts)
             if texts is None:
                 entry.draft.set_initial(entry.draft.texts)
         self._conversions.start(entry)
@@ -133,7 +134,7 @@ class WorkflowActions:
         if exactly:
             show_exactly(form, texts)
         entry.draft.update(self._texts())
-        self._show_note(entry)
+        self._notes.show(entry)
         self._schedule_writing()
         self._form_changed()
         return old_texts
@@ -173,7 +174,7 @@ class WorkflowActions:
             if self._replaced:
                 self._replaced = replace(self._replaced, new_texts=self._texts())
             if not before.graph:
-                self._warn(workflow)
+                self._notes.warn(entry, self._texts())
 
         await self._between_keys(swap)
 
@@ -182,13 +183,7 @@ class WorkflowActions:
         entry.workflow = workflow
         if entry is self.open.shown:
             self._context.form.workflow = workflow
-            self._show_note(entry)
-
-    def _show_note(self, entry: OpenWorkflow) -> None:
-        """Show what the user should know of a workflow above the button that submits the form."""
-        if entry is self.open.shown:
-            text = findings_line(entry.workflow.findings) or ("" if entry.workflow.graph else entry.note)
-            self._context.form.show_note(text)
+        self._notes.show(entry)
 
     async def fill(self, texts: FormTexts) -> None:
         """Show other content in the form; ctrl+z puts the old one back. Only in a worker."""
@@ -219,12 +214,6 @@ class WorkflowActions:
 
         await cast("ComfyApp", self._context.screen.app).run_between_keys(swap_unless_closing)
 
-    def _warn(self, workflow: Workflow) -> None:
-        warning = seed_warning(workflow) if workflow.graph else None
-        # The note about findings may be below the part of the form that is visible.
-        for text in filter(None, (findings_line(workflow.findings), warning)):
-            self._context.notify(text, "warning")
-
     # Drafts
 
     def _stored_draft(self, workflow: Workflow) -> FormTexts:
@@ -238,6 +227,8 @@ class WorkflowActions:
             self._replaced = None
         if self.open.shown.draft.update(texts):
             self._schedule_writing()
+        if self.open.shown.workflow.findings:
+            self._notes.show(self.open.shown)
 
     def _schedule_writing(self) -> None:
         if not self._draft_scheduled:

@@ -18,6 +18,7 @@ from comfytui.ui.form.changes import Changes
 from comfytui.ui.form.controls import Choice, GenerateButton
 from comfytui.ui.form.field_checks import FieldChecks
 from comfytui.ui.form.field_controls import FIELDS_ID, controls_of
+from comfytui.ui.form.finding_note import FindingNote
 from comfytui.ui.form.input_panel import InputPanel
 from comfytui.ui.form.prompt_area import PromptArea
 from comfytui.ui.form.values import WAITING_FOR_CHOICES, fields_awaiting_choices
@@ -91,7 +92,7 @@ class PromptForm(Vertical):
             yield panel
         with Vertical(id="submission"):
             yield help_line
-            yield Paragraph(id="note")
+            yield FindingNote(id="note")
             yield GenerateButton("Generate  F5", id="generate", variant="primary", compact=True)
 
     def _rows(self) -> ComposeResult:
@@ -222,11 +223,27 @@ class PromptForm(Vertical):
         """The control that has the focus at first."""
         return self.query("TextArea, .row Input, WaitingNote, InputList").first()
 
-    def show_note(self, note: str) -> None:
-        """Show a note about the whole form, or remove it with an empty one."""
+    def show_note(self, note: str, key: FieldKey = "") -> None:
+        """Show a note about the whole form, or remove it with an empty one.
+
+        Args:
+            note: The text.
+            key: The value that it is about, to which enter leads from it.
+        """
         paragraph = self.query_one("#note", Paragraph)
         paragraph.set_text(note)
         paragraph.set_class(bool(note), "-shown")
+        if isinstance(paragraph, FindingNote):
+            paragraph.lead_to(key)
+
+    @on(FindingNote.Chosen)
+    def _go_to(self, event: FindingNote.Chosen) -> None:
+        event.stop()
+        if event.key in self._checks.specs:
+            self.query_one(f"#{event.key}").focus()
+        else:
+            # Called by the panel itself: a message that it posts on behalf of its parent would not bubble on.
+            self.inputs.call_next(self.inputs.go_to, event.key)
 
     def prompt_in_use(self) -> PromptArea | None:
         """Return the prompt that has the focus, or else the first one; None if there is none."""

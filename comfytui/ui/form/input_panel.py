@@ -164,14 +164,28 @@ class InputPanel(Vertical):
         self.inputs.refresh_values()
         return True
 
+    def go_to(self, key: FieldKey) -> None:
+        """Focus a value, and ask for the file if it is one."""
+        item = next((item for item in self._sections.items((key,)) if item.key == key), None)
+        if item is None:
+            return
+        self._show_item(item)
+        self.inputs.focus()
+        if item.spec.kind == "file":
+            self._edit(item, "")
+
     def _reveal(self, item: Item) -> None:
-        """Open the section of a value that is wrong, and move the cursor to it."""
+        """Move the cursor to a value that is wrong."""
+        self._show_item(item)
+        self.inputs.add_class("-wrong")
+        self._show_help()
+
+    def _show_item(self, item: Item) -> None:
+        """Open the section of a value, and move the cursor to it."""
         self._sections.open_item(item)
         self._clear_filter()
         self._show()
         self.inputs.select_item(item.key)
-        self.inputs.add_class("-wrong")
-        self._show_help()
 
     # The list
 

@@ -39,7 +39,7 @@ class MissingChoices:
         for missing in self._missing.values():
             kind: FindingKind = "missing_file" if is_file_input(missing.definition) else "missing_choice"
             hints = _hints(missing, models) if isinstance(missing.value, str) and not log.is_full(kind) else []
-            hint = f"; {', '.join(hints)}" if hints else ""
+            hint = "".join(f"; {each}" for each in hints)
             where = missing.label + (f" and {len(missing.more)} more" if missing.more else "")
             name = missing.definition.name
             what = f"“{sanitize(str(missing.value), 120)}” for {sanitize(name, 60)} of {where}"
@@ -50,5 +50,5 @@ class MissingChoices:
 def _hints(missing: _Missing, models: KnownModels) -> list[str]:
     hints = [*models.source_of(str(missing.value))]
     if near := nearest_choices(str(missing.value), missing.definition):
-        hints.append(f"there is {' and '.join(sanitize(name, 100) for name in near)}")
+        hints.append(f"the nearest there: {', '.join(sanitize(name, 100) for name in near)}")
     return hints

@@ -87,7 +87,7 @@ def test_a_missing_model_is_named_with_where_to_get_it_and_what_is_there() -> No
     (finding,) = findings(missing, info=info)
     assert finding.message == (
         "The server does not have “model_v2.safetensors” for name of node 1 “TModel”; it belongs into "
-        "models/checkpoints, it can be loaded from https://models.test/v2, there is sd/model_v1.safetensors."
+        "models/checkpoints; it can be loaded from https://models.test/v2; the nearest there: sd/model_v1.safetensors."
     )
     assert (finding.kind, finding.node_id, finding.input_name, finding.blocks) == ("missing_choice", "1", "name", False)
 
@@ -95,7 +95,7 @@ def test_a_missing_model_is_named_with_where_to_get_it_and_what_is_there() -> No
 def test_the_same_model_in_another_folder_is_the_nearest() -> None:
     info = {"TModel": {"input": {"required": {"name": [["aaa1.ckpt", "sd\\AAA.ckpt", "aaa2.ckpt"]]}}}}
     (message,) = messages(node("TModel", widgets_values=["old/aaa.ckpt"]), info=info)
-    assert message.endswith("; there is sd\\AAA.ckpt.")
+    assert message.endswith("; the nearest there: sd\\AAA.ckpt.")
 
 
 @pytest.mark.parametrize(
