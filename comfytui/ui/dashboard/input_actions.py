@@ -1,7 +1,6 @@
 """Actions on the form's list of inputs: read the server's definitions of nodes, and upload files."""
 
 import asyncio
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,12 +50,12 @@ class InputActions:
 
     async def _upload(self, panel: InputPanel, item: Item, upload: "Upload") -> None:
         name = sanitize(upload.path.name, MAX_NAME)
-        future = self._context.service.call(upload.run)
-        panel.uploads.show(item, f"Uploading {name}", upload.cancel)
+        future = self._context.service.call(upload.run, stops=True)
+        panel.uploads.show(item, f"Uploading {name}", future.cancel)
+        waiting = asyncio.wrap_future(future)
         try:
-            waiting = asyncio.wrap_future(future)
             while not (await asyncio.wait({waiting}, timeout=PROGRESS_INTERVAL))[0]:
-                panel.uploads.show(item, upload.progress + f"Uploading {name}", upload.cancel)
+                panel.uploads.show(item, upload.progress + f"Uploading {name}", future.cancel)
             if waiting.cancelled():
                 text = f"The upload of {name} was cancelled"
                 panel.uploads.end(item, f"{text}.")
@@ -70,6 +69,8 @@ class InputActions:
             panel.uploads.end(item, f"{name} could not be uploaded: {(error.strerror or str(error)).lower()}.")
         else:
             panel.uploads.take(item, file.value)
+        finally:
+            waiting.cancel()  # Another file was named for the input, or the program ends.
 
 
 class Upload:
@@ -85,13 +86,9 @@ class Upload:
         """The file."""
         self._mask_of = mask_of
         self._sent = self._total = 0
-        self._cancel: Callable[[], object] = lambda: None
 
     async def run(self, backend: "Backend") -> "ServerFile":
         """Upload the file, and return where it is on the server."""
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        assert task is not None
-        self._cancel = partial(loop.call_soon_threadsafe, task.cancel)
         if not self._mask_of:
             return await backend.upload(self.path, self.path.name, self._report)
         from comfytui.comfy.protocol.library import server_file
@@ -100,10 +97,6 @@ class Upload:
         picture, mask = server_file(self._mask_of), await asyncio.to_thread(read_mask, self.path)
         name = masked_name(picture.name)
         return await backend.upload(mask, name, self._report, subfolder=FOLDER, mask_of=picture)
-
-    def cancel(self) -> None:
-        """End the upload, from any thread."""
-        self._cancel()
 
     @property
     def progress(self) -> str:

@@ -149,7 +149,9 @@ class InputPanel(Vertical):
         items = self.items()
         self._ask_for_definitions()
         for item in items:
-            if self.values.fault(item):
+            if fault := self.values.fault(item):
+                if self.values.upload(item):  # Its progress stands where errors do.
+                    self.notify(fault, severity="warning")
                 self._reveal(item)
                 return None
         return self.values.values(items)

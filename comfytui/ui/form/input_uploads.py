@@ -40,6 +40,7 @@ class InputUploads:
         """Show the value again, and what went wrong."""
         self._cancel.pop(item.key, None)
         self._inputs.values.show_upload(item.key, "")
+        self._inputs.remove_class("-wrong")
         if error:
             self._inputs.values.refuse(item.key, error)
         else:

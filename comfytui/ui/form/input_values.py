@@ -101,6 +101,8 @@ class InputValues:
 
         A value of the file is wrong only if the server surely lacks the choice, and is asked for it.
         """
+        if self.upload(item):
+            return "A file is still being uploaded: F5 when it is there."
         if item.key in self._texts:
             try:
                 self._parse(item)

@@ -362,6 +362,39 @@ async def test_upload_is_cancelled(picture: Path) -> None:
         assert filled_in(it)["20"]["inputs"]["image"] == "old.png"
 
 
+async def test_upload_ends_when_another_file_is_named(picture: Path) -> None:
+    server = Uploads()
+    other = picture.with_name("a dog.png")
+    other.write_bytes(b"mine")
+    async with screen(server, workflow=with_picture()) as it:
+        await it.shows("dreamshaper_8")
+        await to_item(it, "image")
+        it.app.post_message(Paste(str(picture)))
+        await it.shows("25 % Uploading")
+        it.app.post_message(Paste(str(other)))
+        await it.until(lambda: server.cancelled, "the end of the first upload")
+        server.go_on = True
+        await it.until(lambda: "new a dog.png" in line(it, "Image "), "the second file")
+
+
+async def test_nothing_is_queued_while_a_file_is_uploaded(picture: Path) -> None:
+    server = Uploads()
+    async with screen(server, workflow=with_picture()) as it:
+        await it.shows("dreamshaper_8")
+        await to_item(it, "image")
+        it.app.post_message(Paste(str(picture)))
+        await it.shows("25 % Uploading")
+        await it.press("f5")
+        await it.shows("still being uploaded")
+        assert it.app.service
+        assert not it.app.service.state.jobs
+        server.go_on = True
+        await it.until(lambda: "new a cat.png" in line(it, "Image "), "the server's name")
+        assert not inputs(it).has_class("-wrong")
+        await it.press("f5")
+        await it.until(lambda: it.app.service and it.app.service.state.jobs, "the batch")
+
+
 async def test_upload_that_fails_says_why(picture: Path) -> None:
     server = Uploads(ServerError("The server takes files of up to 100 MB."))
     server.go_on = True

@@ -194,7 +194,8 @@ async def test_upload_is_cancelled_on_a_slow_link(tmp_path: Path) -> None:
         small = tmp_path / "small.png"
         small.write_bytes(b"mine")
         it.app.post_message(Paste(str(small)))
-        await it.until(lambda: filled_in(it)["20"]["inputs"]["image"] == "small.png", "another upload")
+        await it.until(lambda: " small.png" in line(it, "Image ") and "Uploading" not in it.text, "another upload")
+        assert filled_in(it)["20"]["inputs"]["image"] == "small.png"
         assert uploaded(sim) == ["small.png"]
 
 
