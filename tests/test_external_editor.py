@@ -1,8 +1,12 @@
 """ctrl+e gives the terminal to the user's own editor, and the prompt comes back from it."""
 
 import sys
+import tempfile
 from pathlib import Path
 
+import pytest
+
+from comfytui.ui.external_editor import EditorError, edit_text
 from tests.terminal import F5, terminal
 
 CTRL_E = "\x05"
@@ -42,3 +46,26 @@ def test_the_screen_comes_back_from_an_editor_that_fails(tmp_path: Path) -> None
         it.shows("ended with code 1")
         it.send(" in snow")
         it.shows("a red fox in snow")
+
+
+@pytest.mark.parametrize(
+    ("does", "reason"),
+    [
+        ("os.remove(name)", "The edited text was not found"),
+        ("os.remove(name); os.mkfifo(name)", "could not edit the prompt: it is not a file"),
+    ],
+)
+def test_what_an_editor_leaves_is_taken_back_only_if_it_is_a_text(does: str, reason: str) -> None:
+    command = [sys.executable, "-c", f"import os, sys; name = sys.argv[1]; {does}"]
+    with pytest.raises(EditorError, match=f"{reason}.* [Tt]he prompt is as it was"):
+        edit_text("a fox", command)
+
+
+def test_an_editor_that_is_missing_is_not_taken_for_a_disk_that_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(EditorError, match="missing-editor was not found"):
+        edit_text("a fox", ["missing-editor"])
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(EditorError, match="could not edit the prompt: no such file"):
+        edit_text("a fox", [sys.executable])

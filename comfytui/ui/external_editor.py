@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from comfytui.private_files import read_small
 from comfytui.sanitize import sanitize
 
 DEFAULT_EDITORS = ("nano", "vi")
@@ -51,23 +52,26 @@ def edit_text(text: str, command: list[str]) -> str:
             file = Path(folder, "prompt.txt")
             with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
                 opened.write(text.encode("utf-8", "replace"))
-            code = subprocess.run([*command, str(file)], check=False).returncode
-            if code:
+            if code := _run([*command, str(file)], name):
                 raise EditorError(f"{name} ended with code {code}: the prompt is as it was.")
             return _read(file, text)
+    except OSError as error:  # Such as no room for the file.
+        reason = (error.strerror or str(error)).lower()
+        raise EditorError(f"{name} could not edit the prompt: {reason}. The prompt is as it was.") from None
+
+
+def _run(command: list[str], name: str) -> int:
+    try:
+        return subprocess.run(command, check=False).returncode
     except FileNotFoundError:
         raise EditorError(f"{name} was not found: the prompt is as it was.") from None
-    except OSError as error:
-        raise EditorError(f"{name} could not edit the prompt: {error.strerror or error}.") from None
 
 
 def _read(file: Path, before: str) -> str:
-    with file.open("rb") as opened:
-        data = opened.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise EditorError("The edited text is too large: the prompt is as it was.")
     try:
-        text = data.decode().replace("\r\n", "\n")
+        text = read_small(file, MAX_BYTES).decode().replace("\r\n", "\n")
+    except FileNotFoundError:
+        raise EditorError("The edited text was not found: the prompt is as it was.") from None
     except UnicodeDecodeError:
         raise EditorError("The edited text is not UTF-8: the prompt is as it was.") from None
     # Editors end the last line; a prompt seldom does.
