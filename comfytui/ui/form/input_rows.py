@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final, TypeAlias
 
+from comfytui.sanitize import sanitize
 from comfytui.workflow.field_keys import Field, FieldKey, FieldValue, field_of, index_of
 from comfytui.workflow.graph import Workflow, read_values
 from comfytui.workflow.input_specs import InputSpec
@@ -13,6 +14,8 @@ from comfytui.workflow.node_inputs import NodeGroup, NodeInput
 LORA_FIELDS: Final = (Field.LORA_ON, Field.LORA, Field.LORA_STRENGTH, Field.LORA_CLIP_STRENGTH)
 """What stands in one line, in this order."""
 ALL_INPUTS: Final = "All inputs"
+MAX_ID: Final = 40
+"""Characters of a node's id that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,7 @@ def node_sections(groups: Sequence[NodeGroup], shown: Iterable[object], used: Co
     left_out = set(shown)
     for group in groups:
         is_node = bool(group.node_id)
-        title = f"{group.title} #{group.node_id}" if is_node else group.title
+        title = f"{group.title} #{sanitize(group.node_id, MAX_ID)}" if is_node else group.title
         rows = [
             _node_row(each, f"{title} {group.class_type}", is_node, each.slot.node_id in used)
             for each in group.inputs

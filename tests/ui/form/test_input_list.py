@@ -21,6 +21,7 @@ from comfytui.ui.form.input_help import help_text
 from comfytui.ui.form.input_list import InputList
 from comfytui.ui.form.input_rows import Heading, Item, Row
 from comfytui.ui.form.input_values import InputValues
+from comfytui.ui.form.workflow_inputs import WorkflowInputs
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.graph import Workflow, apply_values, workflow_of
 from comfytui.workflow.input_specs import InputSpec, Upload
@@ -404,6 +405,14 @@ async def test_upload_that_fails_says_why(picture: Path) -> None:
         it.app.post_message(Paste(str(picture)))
         await it.shows("takes files")
         assert "old.png" in line(it, "Image ")
+
+
+def test_headings_of_nodes_are_safe_to_print_whatever_their_ids_are() -> None:
+    hostile = with_nodes(**{"\x1b[31m7\u202e\n" + "8" * 1000: node("MyNode", size=3)})
+    titles = [section.title for section in WorkflowInputs(hostile).nodes()]
+    (title,) = [each for each in titles if each.startswith("MyNode")]
+    assert title.startswith("MyNode #7 8888")
+    assert len(title) < 60
 
 
 async def test_three_hundred_inputs_cost_no_widget_and_a_key_renders_few_lines(monkeypatch: pytest.MonkeyPatch) -> None:
