@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 CHOICES_GROUP = "choices"
 """The group of the worker that reads the choices."""
+NOTHING_QUEUED = "Nothing was queued: something in the form is wrong, which is marked with !."
 Seeds = Sequence[Mapping[FieldKey, int]]
 """The seeds of each image by their keys."""
 
@@ -124,6 +125,8 @@ class FormActions:
             self._context.notify("There is nothing to queue yet: the form says what it waits for.", "warning")
         elif not self._form.submit():
             self._pages.show_form()
+            # What is wrong may be known already, or not be visible: a key that seems to do nothing is pressed again.
+            self._context.notify(_blocked_text(self._form.workflow) or NOTHING_QUEUED, "error")
 
     def submit(self, event: PromptForm.Submitted) -> None:
         """Submit a batch with the form's values, after confirmation if it is large."""
@@ -133,8 +136,8 @@ class FormActions:
         from comfytui.workflow.prompt_text.rendering import PromptTextError
 
         context, form_values = self._context, event.form_values
-        if refusal := refusal_of(event.form.workflow.findings):
-            context.notify(f"This workflow cannot be queued. {refusal}", "error")
+        if blocked := _blocked_text(event.form.workflow):
+            context.notify(blocked, "error")
             return
         total = form_values.images * count_cells(form_values.axes)
         question = f"Queue {product_text(form_values.images, form_values.axes)} images?"
@@ -215,3 +218,9 @@ class FormActions:
         if elsewhere or not at_fields:
             self._context.notify("\n".join(elsewhere) or failure.message, "error")
         self.load_choices()
+
+
+def _blocked_text(workflow: Workflow) -> str:
+    """Return why a workflow cannot be queued, whatever the form holds, or an empty text."""
+    refusal = refusal_of(workflow.findings)
+    return refusal and f"This workflow cannot be queued. {refusal}"

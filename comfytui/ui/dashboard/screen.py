@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.events import ScreenResume
 from textual.message import Message
-from textual.widgets import Footer
+from textual.widgets import Button, Footer
 
 from comfytui.presentation.notification_text import message_for
 from comfytui.service import notifications
@@ -110,6 +110,10 @@ class Dashboard(DashboardActions):
                 self.post_message(ServerNotFound(reason))
         if text := message_for(notification):
             self.context.notify(*text)
+
+    @on(Button.Pressed, "#generate")
+    def _on_button_pressed(self) -> None:
+        self._form_actions.generate()
 
     @on(PromptForm.Edited)
     def _on_form_edited(self) -> None:

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Button, Input, Select, TextArea
+from textual.widgets import Input, Select, TextArea
 
 from comfytui.ui.form import rows
 from comfytui.ui.form.changes import Changes
@@ -318,10 +318,6 @@ class PromptForm(Vertical):
         self.screen.set_focus(control, scroll_visible=False)
         self.inputs.close_filter()
         self.call_after_refresh(control.scroll_visible, animate=False)
-
-    @on(Button.Pressed, "#generate")
-    def _submit_by_button(self) -> None:
-        self.submit()
 
     @on(InputPanel.Edited)
     def _on_input_edited(self, event: InputPanel.Edited) -> None:

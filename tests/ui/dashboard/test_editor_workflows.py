@@ -143,6 +143,10 @@ async def test_a_workflow_that_cannot_be_queued_is_refused_with_the_reason() -> 
         await it.shows("! Its node")
         await it.press("f5")
         await it.shows("This workflow cannot be queued.")
+        it.app.clear_notifications()
+        await it.write("steps", "many")  # What else is wrong does not matter.
+        await it.press("f5")
+        await it.shows("This workflow cannot be queued.")
         assert not backend.submitted
 
 

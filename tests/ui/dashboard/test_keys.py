@@ -89,6 +89,24 @@ async def test_message_of_key_is_seen_on_screen_that_never_settles(server: FakeB
         restless.stop()
 
 
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+async def test_f5_and_the_button_say_that_nothing_is_queued(server: FakeBackend, size: tuple[int, int]) -> None:
+    async with screen(server, size) as it:
+        await it.shows("live")
+        await it.press("escape", "n")
+        await it.write("steps", "many")
+        for key in ("f5", "enter"):
+            if key == "enter":
+                it.app.screen.query_one("#generate").focus()
+            await it.press(key)
+            await it.shows("Nothing was queued")
+            assert it.app.focused
+            assert it.app.focused.id == "steps"
+            it.app.clear_notifications()
+            await it.until(lambda: "Nothing was queued" not in it.text, "the end of the message")
+        assert not server.submitted
+
+
 @pytest.mark.parametrize("key", ["ctrl+o", "ctrl+s", "f3"])
 async def test_what_is_typed_behind_the_key_of_a_dialog_is_typed_into_it(
     server: FakeBackend, key: str, tmp_path: Path
