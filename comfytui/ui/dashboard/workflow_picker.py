@@ -32,9 +32,18 @@ class WorkflowPicker:
         self._context = context
         self._workflows = workflows
         self._pages = pages
+        self._typed = ""
+        """What was typed in the dialog, if it was taken."""
 
     async def choose(self) -> None:
-        """Ask for a workflow and show it in the form; only in a worker."""
+        """Ask for a workflow and show it in the form; again after a path that cannot be opened. Only in a worker."""
+        while (entry := await self._ask(self._typed)) is not None:
+            if await self._open(entry.value) or not self._typed:
+                return
+
+    async def _ask(self, typed: str) -> Entry[Target] | None:
+        """Ask for a workflow, with a text that was typed before."""
+        self._typed = ""
         context, workflows = self._context, self._workflows
         groups = [
             sources.open_group([*workflows.open], workflows.open.shown),
@@ -48,12 +57,15 @@ class WorkflowPicker:
             groups,
             load=self._load,
             describe=_describe,
-            typed=lambda text: sources.file_source(context, typed_path(text)),
+            query=typed,
+            typed=self._take_typed,
             empty=EMPTY,
         )
-        entry = await context.ask(dialog)
-        if entry is not None:
-            await self._open(entry.value)
+        return await context.ask(dialog)
+
+    def _take_typed(self, text: str) -> Source:
+        self._typed = text
+        return sources.file_source(self._context, typed_path(text))
 
     async def _load(self, shown: FilterList) -> None:
         await asyncio.gather(
@@ -75,22 +87,24 @@ class WorkflowPicker:
             group = EntryGroup(name, note=f"The list could not be read: {error}")
         _set_group(shown, group)
 
-    async def _open(self, target: Target) -> None:
+    async def _open(self, target: Target) -> bool:
+        """Show a workflow, and return whether there is nothing more to ask: it is shown, or none was taken."""
         if isinstance(target, OpenWorkflow):
             self._pages.show_form()
             await self._workflows.show(target)
-            return
+            return True
         if (source := await self._file_of(target)) is None:
-            return
+            return True
         try:
             workflow = await source.read()
         except (WorkflowError, ComfyError) as error:
             self._context.notify(str(error), "error")
-            return
+            return False
         self._pages.show_form()
         await self._workflows.open_workflow(workflow)
         if source.path:
             await asyncio.to_thread(self._context.options.recent.add, source.path)
+        return True
 
     async def _file_of(self, target: Source | Browse) -> Source | None:
         """Return a source; where it is a folder, ask for a file in it, and return None if the user takes none."""

@@ -113,6 +113,17 @@ async def test_it_takes_the_path_of_a_file_and_remembers_it(tmp_path: Path) -> N
         await it.shows("There is no file")
 
 
+async def test_a_path_that_is_wrong_can_be_corrected(tmp_path: Path) -> None:
+    (tmp_path / "fox.json").write_text(json.dumps(other_workflow().graph))
+    async with screen(FakeBackend()) as it:
+        await pick(it, "")
+        await it.press(*f"{tmp_path}/fix.json", "enter")
+        await it.shows("There is no file")
+        await it.until(lambda: isinstance(it.app.screen, PickerScreen), "the dialog again")
+        await it.press(*["left"] * len("x.json"), "backspace", "o", *["right"] * len("x.json"), "enter")
+        await shows_workflow(it, "fox")
+
+
 async def test_it_opens_the_workflow_of_a_job() -> None:
     async with screen(FakeBackend()) as it:
         await it.generate("a red fox", steps="7", images="1")
