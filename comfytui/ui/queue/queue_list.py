@@ -86,7 +86,8 @@ class QueueList(LineList, can_focus=True):
             new_top = min(max(new_top, self._cursor - height + 1), self._cursor)
         self.show_changes(before, new_top)
         if selected != self.selected_id:
-            self.post_message(self.Highlighted(self.selected_id))
+            # While the panel handles a message, one that is made now would go no further than the panel.
+            self.call_later(self.cursor_moved)
             if None in (selected, self.selected_id):
                 self.refresh_bindings()
 

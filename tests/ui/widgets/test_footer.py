@@ -103,9 +103,10 @@ async def test_an_empty_list_offers_no_job_to_show() -> None:
         await it.until(lambda: "q Detach" in footer(it), "the commands")
         assert "Show" not in footer(it)
         server.add_job(text_to_image())
-        await it.until(lambda: "enter Show" in footer(it), "a job to show")
+        await it.until(lambda: "enter Show" in footer(it) and "s Save" in footer(it), "a job to show")
         await it.press("slash", *"nosuchjob", "enter")
         await it.until(lambda: "esc Clear filter" in footer(it) and "Show" not in footer(it), "an empty list again")
+        assert "Save" not in footer(it)
 
 
 async def test_an_open_menu_shows_how_it_is_closed() -> None:
