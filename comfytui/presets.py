@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,25 +48,22 @@ class Presets:
     time: each sees what the others saved. A damaged file counts as missing, and is replaced by a preset of its name.
 
     Args:
-        folder: The state folder, or None to keep no presets.
+        folder: The state folder.
         workflow: What identifies the workflow; any text.
     """
 
-    def __init__(self, folder: Path | None, workflow: str) -> None:
-        self._folder = None if folder is None else folder / "presets" / _digest(workflow)
+    def __init__(self, folder: Path, workflow: str) -> None:
+        self._folder = folder / "presets" / _digest(workflow)
 
     def all(self) -> tuple[Preset, ...]:
         """Return the presets, the one saved last first."""
-        if self._folder is None:
-            return ()
         files = sorted(((_saved(file), file) for file in self._folder.glob(f"*{SUFFIX}")), reverse=True)
         read = ((saved, _read(file)) for saved, file in files[:PRESETS_LIMIT])
         return tuple(Preset(stored[0], saved) for saved, stored in read if stored is not None)
 
     def load(self, name: str) -> Texts | None:
         """Return what a preset holds; None if there is none of that name."""
-        file = self._file(name)
-        stored = None if file is None else _read(file)
+        stored = _read(self._file(name))
         return stored[1] if stored is not None and stored[0] == preset_name(name) else None
 
     def save(self, name: str, texts: Texts, *, replace: bool = False) -> str:
@@ -80,21 +78,22 @@ class Presets:
             PresetExists: There is one already.
             PresetError: It cannot be written, or the name is empty.
         """
-        file, shown = self._file(name), preset_name(name)
+        shown = preset_name(name)
         if not shown:
             raise PresetError("A preset needs a name.")
-        if file is None:
-            raise PresetError("Presets cannot be saved: comfytui was started without a folder for its state.")
         if not replace and self.load(name) is not None:
             raise PresetExists(f"There is a preset named {shown} already.")
+        self._write(shown, texts)
+        return shown
+
+    def _write(self, shown: str, texts: Texts) -> None:
         content = json.dumps({"name": shown, "texts": dict(texts)}).encode()
         if len(content) > FILE_LIMIT:
             raise PresetError(f"The preset {shown} is too large to be saved.")
         try:
-            replace_private(file, content)
+            replace_private(self._file(shown), content)
         except OSError as error:
             raise PresetError(f"The preset {shown} could not be saved: {_reason(error)}.") from None
-        return shown
 
     def rename(self, name: str, new_name: str) -> str:
         """Rename a preset; return its new name. Raises as `save` does, and PresetError if there is no such preset."""
@@ -113,15 +112,41 @@ class Presets:
         Raises:
             PresetError: It cannot be deleted.
         """
-        file = self._file(name)
         try:
-            if file is not None:
-                file.unlink(missing_ok=True)
+            self._file(name).unlink(missing_ok=True)
         except OSError as error:
             raise PresetError(f"The preset {preset_name(name)} could not be deleted: {_reason(error)}.") from None
 
-    def _file(self, name: str) -> Path | None:
-        return None if self._folder is None else self._folder / f"{_digest(preset_name(name))}{SUFFIX}"
+    def _file(self, name: str) -> Path:
+        return self._folder / f"{_digest(preset_name(name))}{SUFFIX}"
+
+
+class TransientPresets(Presets):
+    """The presets of one workflow in a program that keeps nothing on the disk.
+
+    Args:
+        kept: The presets by their names: when each was saved, and what it holds.
+    """
+
+    def __init__(self, kept: dict[str, tuple[float, Texts]]) -> None:
+        self._kept = kept
+
+    def all(self) -> tuple[Preset, ...]:
+        """Return the presets, the one saved last first."""
+        presets = (Preset(name, saved) for name, (saved, _) in self._kept.items())
+        return tuple(sorted(presets, key=lambda each: each.saved, reverse=True))
+
+    def load(self, name: str) -> Texts | None:
+        """Return what a preset holds; None if there is none of that name."""
+        _, texts = self._kept.get(preset_name(name), (0.0, None))
+        return texts
+
+    def delete(self, name: str) -> None:
+        """Delete a preset, if there is one of that name."""
+        self._kept.pop(preset_name(name), None)
+
+    def _write(self, shown: str, texts: Texts) -> None:
+        self._kept[shown] = (time.time(), dict(texts))
 
 
 def preset_name(name: str) -> str:

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from comfytui.presets import FILE_LIMIT, NAME_LIMIT, PresetError, PresetExists, Presets, preset_name
+from comfytui.presets import (
+    FILE_LIMIT,
+    NAME_LIMIT,
+    PresetError,
+    PresetExists,
+    Presets,
+    Texts,
+    TransientPresets,
+    preset_name,
+)
 
 TEXTS = {"prompt": "a fox\nin snow \ud800", "steps": "20"}
 
@@ -112,7 +121,20 @@ def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:
         Presets(tmp_path, "workflow").save("a", TEXTS)
     with pytest.raises(PresetError, match="too large"):
         Presets(tmp_path, "workflow").save("a", {"prompt": "x" * FILE_LIMIT})
-    with pytest.raises(PresetError, match="without a folder"):
-        Presets(None, "workflow").save("a", TEXTS)
-    assert Presets(None, "workflow").all() == ()
-    assert Presets(None, "workflow").load("a") is None
+
+
+def test_presets_that_are_not_kept_on_the_disk_do_the_same() -> None:
+    kept: dict[str, tuple[float, Texts]] = {}
+    presets = TransientPresets(kept)
+    presets.save("a", TEXTS)
+    presets.save("b", {})
+    with pytest.raises(PresetExists):
+        presets.rename("a", "b")
+    assert presets.rename("a", "c") == "c"
+    presets.delete("b")
+    presets.delete("b")
+    assert names(TransientPresets(kept)) == ["c"]
+    assert TransientPresets(kept).load("c") == TEXTS
+    assert presets.load("a") is None
+    with pytest.raises(PresetError, match="needs a name"):
+        presets.save(" ", TEXTS)

@@ -55,6 +55,8 @@ class DashboardContext:
         """The prompt form that is shown."""
         self.previews = options.previews
         """Whether images are shown in the *Now* panel."""
+        self.presets: dict[str, dict[str, tuple[float, Mapping[str, str]]]] = {}
+        """Presets by workflow and name, with when each was saved, where nothing is kept on the disk."""
         self._dialog_opened = asyncio.Event()
         """Whether the dialog is there that was asked for last."""
         self._to_select = ""

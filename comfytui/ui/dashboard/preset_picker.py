@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 
 from textual.binding import Binding, BindingType
 
-from comfytui.presets import NAME_LIMIT, Preset, PresetError, PresetExists, Presets
+from comfytui.presets import NAME_LIMIT, Preset, PresetError, PresetExists, Presets, TransientPresets
 from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.dashboard.workflow_actions import WorkflowActions
 from comfytui.ui.drafts import identity_of
@@ -48,7 +48,10 @@ class PresetPicker:
     def __init__(self, context: DashboardContext, workflows: WorkflowActions) -> None:
         self._context = context
         self._workflows = workflows
-        self._presets = Presets(context.options.journal, identity_of(workflows.open.shown.workflow))
+        folder, workflow = context.options.journal, identity_of(workflows.open.shown.workflow)
+        self._presets = (
+            TransientPresets(context.presets.setdefault(workflow, {})) if folder is None else Presets(folder, workflow)
+        )
 
     async def choose(self) -> None:
         """Ask what to do, do it, and ask again unless the form was filled in; only in a worker."""

@@ -56,7 +56,12 @@ async def test_presets_are_replaced_renamed_and_deleted_after_a_question(tmp_pat
         await it.until(lambda: isinstance(it.app.screen, PresetScreen) and "foxx" not in it.text, "the end of it")
 
 
-async def test_without_a_folder_for_the_state_nothing_is_saved() -> None:
+async def test_presets_last_until_the_end_of_a_program_that_keeps_nothing() -> None:
     async with screen(FakeBackend()) as it:
+        await it.write("steps", "7")
         await save_preset(it, "fox")
-        await it.shows("Presets cannot be saved")
+        await it.shows("Saved the preset fox")
+        await it.write("steps", "30")
+        await presets_shown(it)
+        await it.press(*"fox", "enter")
+        await it.until(lambda: text_in(it, "steps") == "7", "the preset")
