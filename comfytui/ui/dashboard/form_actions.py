@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 CHOICES_GROUP = "choices"
 """The group of the worker that reads the choices."""
-NOTHING_QUEUED = "Nothing was queued: something in the form is wrong, which is marked with !."
+NOTHING_QUEUED = "Nothing was queued: correct what is marked with ! in the form."
 Seeds = Sequence[Mapping[FieldKey, int]]
 """The seeds of each image by their keys."""
 
