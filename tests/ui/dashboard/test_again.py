@@ -174,7 +174,8 @@ async def test_new_seeds_of_another_clients_job_are_all_different() -> None:
         await it.shows("✓ they")
         await it.press("home", "R")
         await it.shows("Queued again with new seeds")
-        made = sim.submitted[-1]["prompt"]
+        await it.until(lambda: len(sim.submitted) == 2, "the job once more")
+        made = sim.submitted[1]["prompt"]
         assert len({made["3"]["inputs"]["seed"], made["11"]["inputs"]["seed"], graph["3"]["inputs"]["seed"]}) == 3
 
 
