@@ -140,7 +140,9 @@ class FilterList(Vertical):
         yield Paragraph(id="description", classes="help")
 
     def on_mount(self) -> None:
-        """Show the entries."""
+        """Show the entries, unless it is closed already."""
+        if not self.is_complete:
+            return
         self._show_tabs()
         if self._query:
             self._start_search()
@@ -159,8 +161,8 @@ class FilterList(Vertical):
 
     @property
     def highlighted(self) -> Entry[Any] | None:
-        """The entry under the cursor."""
-        return self.query_one(MatchList).highlighted
+        """The entry under the cursor; None also while the list is not there yet, or no longer."""
+        return self.query_one(MatchList).highlighted if self.is_complete else None
 
     @property
     def query_text(self) -> str:
@@ -226,11 +228,13 @@ class FilterList(Vertical):
             await asyncio.sleep(0)
             search.step(SLICE)
             if search.done or time.monotonic() >= due:
-                if search is self._search and self.is_complete:
+                if search is self._search:
                     self._show()
                 due = time.monotonic() + SHOW_INTERVAL
 
     def _show(self, position: int | None = None) -> None:
+        if not self.is_complete:
+            return
         search = self._search
         self.query_one(MatchList).show(search, self._empty_text(), position)
         shown = "" if not search.words else f"{len(search.found):,}{'' if search.done else '+'} of "
