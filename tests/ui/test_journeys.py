@@ -78,13 +78,16 @@ async def test_a_lora_of_a_template_is_switched_off_and_another_one_weakened(siz
 
 
 @BOTH_SIZES
-async def test_a_picture_is_uploaded_and_the_best_of_six_variations_is_made_again(
+async def test_a_lora_is_changed_a_picture_uploaded_and_the_best_of_six_variations_made_again(
     size: tuple[int, int], tmp_path: Path
 ) -> None:
     picture = tmp_path / "my fox.png"
     Image.new("RGB", (64, 64), "orange").save(picture)
     async with SimServer(QUICK) as sim, screen(sim.url, size) as it:
         await open_template(it, "Image to image")
+        await find_input(it, "lora")
+        await it.shows("[x] styles/water")
+        await it.press("right", "right", *["minus"] * 2)
         await find_input(it, "image")
         await it.shows("example.png")
         it.app.post_message(Paste(f"'{picture}'"))
@@ -97,6 +100,8 @@ async def test_a_picture_is_uploaded_and_the_best_of_six_variations_is_made_agai
         await shows_done(it, 6)
         assert sorted(nodes(sent, "KSampler")[0]["steps"] for sent in sim.submitted) == [2, 2, 3, 3, 4, 4]
         assert {nodes(sent, "LoadImage")[0]["image"] for sent in sim.submitted} == {"my fox.png"}
+        for sent in sim.submitted:
+            assert nodes(sent, "LoraLoader")[0]["strength_model"] == pytest.approx(0.68)
 
         # The third from above is the best one.
         await it.press("escape", "home", "down", "down", "e")
