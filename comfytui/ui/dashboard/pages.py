@@ -77,18 +77,22 @@ class PageSwitcher:
 
     def show_form(self) -> None:
         """Show the form and focus it."""
-        self._screen.add_class("-writing")
-        # Only a displayed widget takes the focus, and what is typed next is meant for the form.
-        self._screen.app.stylesheet.update(self._screen)
+        # What is typed next is meant for the form, and only a displayed widget takes the focus.
+        self._write(True)
         self._context.form.focus_first()
 
     def leave(self) -> None:
         """Leave the form, or else clear the filter, and focus the queue."""
         panel = self._context.panel
         if self.in_form or not panel.close_filter():
-            self._screen.remove_class("-writing")
+            self._write(False)
             panel.queue_list.focus()
         self._screen.refresh_bindings()
+
+    def _write(self, writing: bool) -> None:
+        """Show the form on a small screen, or the queue."""
+        # No style of a larger screen depends on the class, and updating them all takes longer than all the rest.
+        self._screen.set_class(writing, "-writing", update=self._screen.has_class("-narrow"))
 
     def begin(self) -> None:
         """Remember how many keys were typed before the dashboard appeared."""

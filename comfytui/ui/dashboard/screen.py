@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.events import ScreenResume
 from textual.message import Message
-from textual.widgets import Button, Footer
+from textual.widgets import Button
 
 from comfytui.presentation.notification_text import message_for
 from comfytui.service import notifications
@@ -21,7 +21,7 @@ from comfytui.ui.form.input_panel import InputPanel
 from comfytui.ui.options import Options
 from comfytui.ui.queue.queue_list import QueueList
 from comfytui.ui.queue.queue_panel import QueuePanel
-from comfytui.ui.widgets.footer import contextual_keys
+from comfytui.ui.widgets.footer import KeyFooter, contextual_keys
 from comfytui.ui.widgets.header import DashboardHeader
 from comfytui.ui.widgets.now_panel import NowPanel
 
@@ -59,7 +59,7 @@ class Dashboard(DashboardActions):
             with Vertical(id="right"):
                 yield NowPanel(id="now", images=self.context.previews)
                 yield QueuePanel(id="queue")
-        yield Footer(show_command_palette=False, id="footer")
+        yield KeyFooter(id="footer")
 
     def on_screen_resume(self, event: ScreenResume) -> None:
         """Skip the styling of the first resume: every widget has just been styled."""

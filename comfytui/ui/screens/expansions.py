@@ -8,9 +8,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from comfytui.sanitize import sanitize, sanitize_lines
+from comfytui.ui.widgets.footer import KeyFooter
 
 MAX_TEXT = 4_000
 """Characters of a text that are shown."""
@@ -46,7 +47,7 @@ class ExpansionsScreen(Screen[None]):
             text.append(f"\n\nseed {seed}\n", "dim").append(sanitize_lines(expanded[:MAX_TEXT]))
         with VerticalScroll(can_focus=False):
             yield Static(text, markup=False)
-        yield Footer(show_command_palette=False)
+        yield KeyFooter()
 
     def action_scroll(self, direction: int) -> None:
         """Scroll by a line: down (1) or up (-1)."""

@@ -10,12 +10,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 from textual.worker import Worker
 
 from comfytui.new_files import SaveError, new_file
 from comfytui.presentation.prompt_text import changes_text, findings_text, json_text
 from comfytui.sanitize import sanitize
+from comfytui.ui.widgets.footer import KeyFooter
 from comfytui.ui.widgets.text import Line
 from comfytui.workflow.graph import Graph, Workflow
 from comfytui.workflow.graph_changes import changed_inputs
@@ -58,7 +59,7 @@ class PromptScreen(Screen[None]):
             yield Static("", markup=False, id="changes")
             yield Line("JSON", classes="heading")
             yield Static("", markup=False, id="json")
-        yield Footer(show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Let the arrow keys scroll the text, and read the prompt."""

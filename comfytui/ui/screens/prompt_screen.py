@@ -5,9 +5,9 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from comfytui.ui.form.prompt_area import PromptArea
+from comfytui.ui.widgets.footer import KeyFooter
 
 
 class PromptScreen(Screen[str]):
@@ -29,7 +29,7 @@ class PromptScreen(Screen[str]):
         """Compose the prompt and the keys."""
         original = self._original
         yield PromptArea(original.text, reads_weights=original.reads_weights, sources=original.sources)
-        yield Footer(show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Begin where the cursor was."""

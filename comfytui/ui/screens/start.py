@@ -9,11 +9,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import Screen
-from textual.widgets import Button, Footer, Input, OptionList, Static
+from textual.widgets import Button, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from comfytui.comfy.address import BadServer
 from comfytui.sanitize import sanitize
+from comfytui.ui.widgets.footer import KeyFooter
 from comfytui.ui.widgets.text import Line
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class StartScreen(Screen[None]):
             yield Button("Open  enter", id="open", compact=True, variant="primary")
             yield Button("Demo  F2", id="demo", compact=True)
             yield Static(Text(SSH_HELP), classes="help")
-        yield Footer(show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Keep the cursor from blinking, which would cost bytes on a slow connection."""

@@ -5,7 +5,10 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from textual.binding import ActiveBinding, Binding
+from textual.reactive import Reactive
 from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Footer
 
 from comfytui.session.model import Job, JobStatus, LinkKind
 from comfytui.session.selectors import batch_of, can_cancel, counts_of, lost_jobs
@@ -90,6 +93,8 @@ def fitting_keys(keys: Iterable[tuple[Binding, str]], contextual: Set[str], widt
 class AdaptiveFooterScreen(Screen[None]):
     """A screen whose footer shows only the keys that are useful now."""
 
+    # Textual repaints the whole screen when the focus moves; the widgets whose styles it changes repaint themselves.
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
     _contextual_keys: Mapping[str, str] = MappingProxyType({})
 
     def supports(self, action: str) -> bool:
@@ -121,3 +126,21 @@ class AdaptiveFooterScreen(Screen[None]):
             key: each._replace(binding=replace(each.binding, show=binding_name(each.binding) in shown))
             for key, each in active.items()
         }
+
+
+class KeyFooter(Footer):
+    """A footer that is made anew only when it shows other keys: most moves of the focus leave them as they are."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, show_command_palette=False)
+        self._shown: tuple[tuple[Binding, bool, str], ...] | None = None
+
+    def bindings_changed(self, screen: Screen[object]) -> None:
+        """Show the keys of a screen; called when they may have changed."""
+        if self.is_attached and screen is self.screen and screen.app.app_focus:
+            active = screen.active_bindings.values()
+            shown = tuple((each.binding, each.enabled, each.tooltip) for each in active if each.binding.show)
+            if shown == self._shown:
+                return
+            self._shown = shown
+        super().bindings_changed(screen)
