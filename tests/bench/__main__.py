@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench import commands, latency, long_queue, many_frames, relay, resting, running, workflows
+from tests.bench import commands, latency, long_queue, many_frames, relay, resting, running, workflows, writing
 from tests.bench.rounds import FULL, Rounds
 from tests.bench.table import HEAD, Row
 
 PARTS: Mapping[str, Callable[[Path, Rounds], Iterator[Row]]] = {
     "resting": resting.rows,
     "running": running.rows,
+    "writing": writing.rows,
     "latency": latency.rows,
     "long_queue": long_queue.rows,
     "workflows": workflows.rows,

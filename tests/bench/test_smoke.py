@@ -13,6 +13,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc").exists(), reason="reads /proc"
 ROWS = {
     "resting": 3,
     "running": 4,
+    "writing": 4,
     "latency": 4,
     "long_queue": 3,
     "workflows": 5,

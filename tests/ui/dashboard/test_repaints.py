@@ -34,7 +34,7 @@ async def test_moving_through_the_form_does_not_repaint_the_screen(monkeypatch: 
 
 async def test_the_footer_stays_while_its_keys_do() -> None:
     async with screen(FakeBackend()) as it:
-        await it.shows("live")
+        await it.shows("ctrl+o Open")
         footer = it.app.screen.query_one(KeyFooter)
         shown = [*footer.children]
         await it.press("tab", "tab")
