@@ -31,7 +31,7 @@ class CompletionList(OptionList, can_focus=False):
 
     def show(self, entries: list[Entry], cursor: Offset) -> None:
         """Show entries below the cursor, the first one highlighted; none closes the list."""
-        self.absolute_offset = cursor + Offset(0, 1)
+        self.absolute_offset = cursor
         if entries != self.entries:
             self.entries = entries
             self.set_options([Option(_label(entry)) for entry in entries])
@@ -51,5 +51,5 @@ class CompletionList(OptionList, can_focus=False):
 
 
 def _label(entry: Entry) -> Text:
-    label = Text(sanitize(entry.name, MAX_NAME), no_wrap=True, overflow="ellipsis")
+    label = Text(sanitize(entry.title or entry.name, MAX_NAME), no_wrap=True, overflow="ellipsis")
     return label.append(f"  {entry.detail}", "dim") if entry.detail else label

@@ -44,6 +44,8 @@ class Entry(NamedTuple):
     insert: str
     """What takes the place of what was typed."""
     detail: str = ""
+    title: str = ""
+    """What is shown in place of the name."""
 
 
 def query_at(before: str) -> Query | None:
@@ -80,13 +82,10 @@ class NameIndex:
         return [self._entry(self._names[index]) for _, index in nsmallest(MAX_FOUND, ranked)]
 
     def _entry(self, name: str) -> Entry:
-        match self._kind:
-            case Kind.LORA:
-                return Entry(name, f"{_MODEL_SUFFIX.sub('', name)}:1>")
-            case Kind.WILDCARD:
-                return Entry(name, f"{name}__")
-            case _:
-                return Entry(name, _MODEL_SUFFIX.sub("", name))
+        if self._kind is Kind.WILDCARD:
+            return Entry(name, f"{name}__")
+        title = _MODEL_SUFFIX.sub("", name)
+        return Entry(name, f"{title}:1>" if self._kind is Kind.LORA else title, title=title)
 
 
 def _rank(folded: str, typed: str) -> int:

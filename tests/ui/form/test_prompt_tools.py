@@ -40,6 +40,11 @@ def prompt_of(it: Screen) -> PromptArea:
     return it.app.screen.query_one("#prompt", PromptArea)
 
 
+async def opened_list(it: Screen) -> CompletionList:
+    await it.until(lambda: any(each.is_open for each in it.app.screen.query(CompletionList)), "the list")
+    return it.app.screen.query_one(CompletionList)
+
+
 async def test_weight_keys_change_the_word_at_the_cursor_and_can_be_undone() -> None:
     async with screen(FakeBackend()) as it:
         await it.write("prompt", "a fox")
@@ -99,6 +104,19 @@ async def test_completion_of_tags_is_moved_and_closed(files: Path) -> None:
         assert prompt_of(it).has_focus
         await it.press("enter")
         assert prompt_of(it).text == "blue eyes, gir\n"
+
+
+@pytest.mark.parametrize("lines", [2, 21])
+async def test_the_list_leaves_the_line_of_the_cursor_free(files: Path, lines: int) -> None:
+    async with screen(FakeBackend(), size=(80, 24), prompt_files=files) as it:
+        await it.write("prompt", "")
+        await it.press("alt+z", *["enter"] * lines, *"fox_and_owl, blue")
+        completions = await opened_list(it)
+        await it.until(lambda: completions.region.height == 2, "the list")
+        area = it.app.screen.query_one(PromptArea)
+        row = area.cursor_screen_offset.y
+        assert completions.region.y == (row + 1 if lines == 2 else row - 2)
+        assert "fox_and_owl, blue" in it.text
 
 
 async def test_completion_without_any_files_types_on() -> None:
