@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from random import SystemRandom
 from typing import ClassVar
 
 from textual import on
@@ -17,21 +16,22 @@ from comfytui.ui.form import rows
 from comfytui.ui.form.changes import Changes
 from comfytui.ui.form.controls import Choice, GenerateButton
 from comfytui.ui.form.field_checks import FieldChecks
-from comfytui.ui.form.field_controls import FIELDS_ID, controls_of
+from comfytui.ui.form.field_controls import FIELDS_ID
 from comfytui.ui.form.finding_note import FindingNote
+from comfytui.ui.form.form_content import FormContent
 from comfytui.ui.form.input_panel import InputPanel
 from comfytui.ui.form.prompt_area import PromptArea
 from comfytui.ui.form.values import WAITING_FOR_CHOICES, fields_awaiting_choices
 from comfytui.ui.form.waiting_note import WaitingNote
 from comfytui.ui.form.workflow_inputs import WorkflowInputs
 from comfytui.ui.widgets.text import Line, Paragraph
-from comfytui.workflow.axes import Axes, parse_axis, product_text
-from comfytui.workflow.batch_values import IMAGES_SPEC, BatchValues
-from comfytui.workflow.fields import Field, FieldKey, FieldValue
+from comfytui.workflow.axes import Axes, product_text
+from comfytui.workflow.batch_values import BatchValues
+from comfytui.workflow.fields import Field, FieldKey
 from comfytui.workflow.graph import Workflow, read_values
-from comfytui.workflow.input_specs import InputSpec, parse_input, seed_range
+from comfytui.workflow.input_specs import InputSpec
 from comfytui.workflow.prompt_text.encoders import reads_weights
-from comfytui.workflow.seeds import SeedMode, seeds_for
+from comfytui.workflow.seeds import SeedMode
 
 
 class PromptForm(Vertical):
@@ -69,6 +69,7 @@ class PromptForm(Vertical):
         self._is_stored = is_stored
         self._checks = FieldChecks(self, workflow, self._listed_axes)
         self._changes = Changes(self, workflow, self._checks)
+        self._content = FormContent(self, self._checks)
         self._awaits_choices = False
 
     def on_mount(self) -> None:
@@ -152,57 +153,24 @@ class PromptForm(Vertical):
 
     def read(self) -> BatchValues | None:
         """Check the form and return its content, or None if something is wrong."""
-        # Imported late: the first paint does not need it.
-        from comfytui.workflow.prompt_text.rendering import text_keys
-
-        listed = self.inputs.read()
-        if not self._checks.check_all(self._seed_mode) or listed is None:
-            return None
-        specs = self._checks.specs
-        own = read_values(self.workflow)
-        # Texts are expanded for each image, also those that were not edited.
-        values: dict[FieldKey, FieldValue] = {key: own[key] for key in text_keys(own)} | listed
-        axes = self._checks.axes()
-        for key in specs:
-            control = self.query_one(f"#{key}")
-            match control:
-                case _ if key in axes:
-                    values[key] = axes[key][0]
-                case TextArea():
-                    values[key] = control.text
-                case Select():
-                    values[key] = str(control.value)
-                case Input():
-                    values[key] = parse_axis(control.value, specs[key])[0]
-        images = parse_input(self.query_one(f"#{rows.IMAGES_ID}", Input).value, IMAGES_SPEC)
-        seed_ranges = {key: seed_range(specs[key]) for key in self._checks.seed_labels}
-        return BatchValues(values, self._seed_mode, int(images), seed_ranges, axes, self.inputs.definitions)
+        return self._content.read()
 
     def texts(self) -> dict[str, str]:
         """Return the text of each control, right or wrong, by the control's id."""
-        return dict(self.inputs.values.texts) | {
-            control.id or "": control.text if isinstance(control, TextArea) else str(control.value)
-            for control in controls_of(self)
-        }
+        return self._content.texts()
+
+    def next_seeds(self, count: int) -> list[int]:
+        """Return seeds that the next images may have, see `FormContent.next_seeds`."""
+        return self._content.next_seeds(count)
+
+    def show_seeds(self, mode: SeedMode, seeds: Sequence[Mapping[FieldKey, int]]) -> None:
+        """Show the seeds of a batch, see `FormContent.show_seeds`."""
+        self._content.show_seeds(mode, seeds)
+        self._changes.mark(self._seed_mode)
 
     @property
     def _seed_mode(self) -> SeedMode:
-        """The mode that is selected; fixed if there are no seeds."""
-        modes = (each for each in controls_of(self) if isinstance(each, Select) and each.id == rows.SEED_MODE_ID)
-        return next((SeedMode(str(select.value)) for select in modes), SeedMode.FIXED)
-
-    def show_seeds(self, mode: SeedMode, seeds: Sequence[Mapping[FieldKey, int]]) -> None:
-        """Show the seeds of a batch's first image, or in increment mode those that the next batch begins with.
-
-        Args:
-            mode: The seed mode of the batch.
-            seeds: The seeds of each image by their keys.
-        """
-        for key, first in seeds[0].items():
-            seed = seed_range(self._checks.specs[key]).advance(seeds[-1][key]) if mode is SeedMode.INCREMENT else first
-            with self.prevent(Input.Changed):
-                self.query_one(f"#{key}", Input).value = str(seed)
-        self._changes.mark(self._seed_mode)
+        return self._content.seed_mode
 
     def show_top(self) -> None:
         """Scroll to the first field, with its label."""
@@ -249,14 +217,6 @@ class PromptForm(Vertical):
         """Return the prompt that has the focus, or else the first one; None if there is none."""
         areas = list(self.query(PromptArea))
         return next((area for area in areas if area.has_focus), areas[0] if areas else None)
-
-    def next_seeds(self, count: int) -> list[int]:
-        """Return seeds that the next images may have: those of the first seed, in steps of one unless it is random."""
-        seeds = self.query(f"#{Field.SEED}").results(Input)
-        text = next((control.value for control in seeds), "")
-        base = int(text) if text.isdecimal() and len(text) < 20 else 0
-        mode = SeedMode.RANDOM if self._seed_mode is SeedMode.RANDOM else SeedMode.INCREMENT
-        return [*seeds_for(mode, base, count, SystemRandom())]
 
     @property
     def awaits_choices(self) -> bool:

@@ -2,19 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.geometry import Region
 from textual.message import Message
 from textual.widgets import Input
 
 from comfytui.sanitize import sanitize
-from comfytui.ui.form.controls import SEVERAL_KEY
 from comfytui.ui.form.input_controls import InputFilter, ValueEditor
 from comfytui.ui.form.input_help import help_text
 from comfytui.ui.form.input_list import InputList
@@ -22,9 +19,7 @@ from comfytui.ui.form.input_rows import FieldLink, Item
 from comfytui.ui.form.input_sections import InputSections
 from comfytui.ui.form.input_uploads import InputUploads
 from comfytui.ui.form.input_values import InputValues
-from comfytui.ui.form.local_files import is_local, local_file, local_folder
-from comfytui.ui.form.prompt_area import PromptArea
-from comfytui.ui.form.value_dialogs import browse, edit_text, pick_several, pick_value
+from comfytui.ui.form.value_editing import ValueEditing
 from comfytui.ui.form.workflow_inputs import WorkflowInputs
 from comfytui.ui.widgets.text import Paragraph
 from comfytui.workflow.axes import Axes
@@ -40,8 +35,6 @@ MAX_HELP: Final = 300
 """Characters of the help line."""
 MAX_QUERY: Final = 60
 """Characters of the filter's text in a message."""
-MAX_PATH: Final = 100
-"""Characters of a path in a message."""
 
 
 class InputPanel(Vertical):
@@ -85,7 +78,6 @@ class InputPanel(Vertical):
     def __init__(self, source: WorkflowInputs, values: InputValues, help_line: Paragraph) -> None:
         super().__init__()
         self.values = values
-        self._source = source
         self._sections = InputSections(source)
         self._help = help_line
         self._editor = ValueEditor(id="input-editor")
@@ -93,6 +85,7 @@ class InputPanel(Vertical):
         """The list."""
         self.uploads = InputUploads(self.inputs, self._show_help)
         """The uploads that go on."""
+        self._editing = ValueEditing(self, self._editor, source.prompt_weights)
 
     def compose(self) -> ComposeResult:
         """Compose the filter, the list and the editor."""
@@ -104,7 +97,7 @@ class InputPanel(Vertical):
 
     def on_mount(self) -> None:
         """Show the lines."""
-        self.inputs.edit = self._edit
+        self.inputs.edit = self._editing.edit
         self._show()
 
     @property
@@ -145,7 +138,7 @@ class InputPanel(Vertical):
 
     def read(self) -> dict[FieldKey, FieldValue] | None:
         """Return the values that differ from the workflow's, or None if one is wrong, which is highlighted."""
-        self._close_editor(taken=True)
+        self._editing.close(taken=True)
         items = self.items()
         self._ask_for_definitions()
         for item in items:
@@ -174,7 +167,7 @@ class InputPanel(Vertical):
         self._show_item(item)
         self.inputs.focus()
         if item.spec.kind == "file":
-            self._edit(item, "")
+            self._editing.edit(item, "")
 
     def _reveal(self, item: Item) -> None:
         """Move the cursor to a value that is wrong."""
@@ -301,34 +294,10 @@ class InputPanel(Vertical):
             else:
                 self.inputs.focus()
         else:
-            self._close_editor(taken=True)
+            self._editing.close(taken=True)
             self.inputs.focus()
 
     # The editor
-
-    def _edit(self, item: Item, typed: str) -> None:
-        """Edit a value; `typed` is what was typed or pasted already."""
-        text, take = self.values.text(item), partial(self._take, item)
-        if item.spec.kind == "file" and len(typed) > 1 and is_local(typed):
-            self._take(item, typed)
-        elif item.spec.kind == "choice" and typed == SEVERAL_KEY and item.spec.options:
-            pick_several(self.app, item, text, take)
-        elif item.spec.kind in {"choice", "file"}:
-            pick_value(self.app, item, text, typed, take, partial(self._take_mask, item, text))
-        elif item.spec.multiline:
-            self._edit_text(item, text + typed)
-        else:
-            self._edit_in_place(item, typed)
-
-    def _edit_text(self, item: Item, text: str) -> "TextScreen":
-        weights = self._source.prompt_weights(item.key)
-        sources = None if weights is None else getattr(self.screen, "prompt_sources", None)
-        area = PromptArea(text, reads_weights=bool(weights), sources=sources)
-        expand = None if weights is None else partial(self._ask_for_expansions, item.key)
-        return edit_text(self.app, item, area, partial(self._take, item), expand)
-
-    def _ask_for_expansions(self, key: FieldKey, text: str) -> None:
-        self.post_message(self.ExpansionsAsked(key, text))
 
     @property
     def text_in_use(self) -> Item | None:
@@ -338,7 +307,7 @@ class InputPanel(Vertical):
 
     def open_text(self, item: Item) -> "TextScreen":
         """Show a text of several lines on the whole screen."""
-        return self._edit_text(item, self.values.text(item))
+        return self._editing.edit_text(item, self.values.text(item))
 
     def on_unmount(self) -> None:
         """Cancel uploads, of which nobody would take the files."""
@@ -349,38 +318,10 @@ class InputPanel(Vertical):
         event.stop()
         self.uploads.cancel(event.item)
 
-    def _take(self, item: Item, text: str) -> None:
-        """Take the text of a value; a file of this machine has to be uploaded first."""
-        if item.spec.kind != "file" or text in (item.spec.options or ()):
-            self.inputs.change(item, text)
-        elif path := local_file(text):
-            self.post_message(self.FileNamed(self, item, path))
-        elif folder := local_folder(text):
-            browse(self.app, item.label, lambda path: self._take(item, str(path)), folder)
-        elif is_local(text):
-            self.uploads.end(item, f"There is no file {sanitize(text, MAX_PATH)} on this machine.")
-        else:
-            self.inputs.change(item, text)
-
-    def _take_mask(self, item: Item, picture: str, path: Path) -> None:
-        self.post_message(self.FileNamed(self, item, path, picture))
-
-    def _edit_in_place(self, item: Item, typed: str) -> None:
-        column, line, cells = self.inputs.value_region()
-        place = Region(column, self.inputs.virtual_region.y + line, cells, 1)
-        self._editor.open(item, typed.strip() if typed else self.values.text(item), place, self.size.width)
-
     @on(ValueEditor.Closed)
     def _on_editor_closed(self, event: ValueEditor.Closed) -> None:
         event.stop()
         had_focus = self._editor.has_focus
-        if self._close_editor(taken=event.taken) and had_focus:
+        if self._editing.close(taken=event.taken) and had_focus:
             self.inputs.focus()
             self.inputs.action_move(event.lines)
-
-    def _close_editor(self, *, taken: bool) -> bool:
-        """End the editing, and return whether something was edited."""
-        text, item = self._editor.value, self._editor.close()
-        if item is not None and taken:
-            self.inputs.change(item, text)
-        return item is not None

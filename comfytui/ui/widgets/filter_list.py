@@ -5,11 +5,10 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from itertools import takewhile
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input
@@ -17,6 +16,7 @@ from textual.worker import Worker
 
 from comfytui.sanitize import sanitize
 from comfytui.ui.widgets.entry_search import Entry, EntryGroup, Search
+from comfytui.ui.widgets.filter_input import FilterInput
 from comfytui.ui.widgets.group_tabs import GroupTabs
 from comfytui.ui.widgets.match_list import MAX_TITLE, MatchList
 from comfytui.ui.widgets.text import Paragraph
@@ -35,53 +35,6 @@ PARTS: Final = 4
 
 Describe = Callable[[Entry[Any]], Awaitable[str]]
 """Returns a text about an entry; it may take its time."""
-
-
-class FilterInput(Input):
-    """The words to search for; keys that move the cursor of the list are passed on to it."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "list('move', -1)", show=False),
-        Binding("down", "list('move', 1)", show=False),
-        Binding("pageup", "list('page', -1)", show=False),
-        Binding("pagedown", "list('page', 1)", show=False),
-        Binding("home", "list('first')", show=False),
-        Binding("end", "list('last')", show=False),
-        Binding("tab", "group(1)", show=False),
-        Binding("shift+tab", "group(-1)", show=False),
-        Binding("left", "left", show=False),
-        Binding("right", "right", show=False),
-    ]
-
-    class GroupSwitched(Message):
-        """Posted when the user asks for another group."""
-
-        def __init__(self, steps: int) -> None:
-            super().__init__()
-            self.steps = steps
-
-    def action_list(self, action: str, *parameters: int) -> None:
-        """Pass a key on to the list."""
-        matches = self.screen.query_one(MatchList)
-        getattr(matches, f"action_{action}")(*parameters)
-
-    def action_group(self, steps: int) -> None:
-        """Switch to another group."""
-        self.post_message(self.GroupSwitched(steps))
-
-    def action_left(self) -> None:
-        """Move the text cursor, or switch the group while nothing is typed."""
-        if self.value:
-            self.action_cursor_left()
-        else:
-            self.action_group(-1)
-
-    def action_right(self) -> None:
-        """Move the text cursor, or switch the group while nothing is typed."""
-        if self.value:
-            self.action_cursor_right()
-        else:
-            self.action_group(1)
 
 
 class FilterList(Vertical):

@@ -12,7 +12,8 @@ from textual.pilot import Pilot
 from comfytui.ui.screens.picker import PickerScreen
 from comfytui.ui.themes import DARK, STYLES
 from comfytui.ui.widgets.entry_search import Entry, EntryGroup
-from comfytui.ui.widgets.filter_list import FilterInput, FilterList
+from comfytui.ui.widgets.filter_input import FilterInput
+from comfytui.ui.widgets.filter_list import FilterList
 from comfytui.ui.widgets.match_list import MatchList
 from tests.waiting import eventually
 
