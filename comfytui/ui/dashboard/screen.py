@@ -168,6 +168,7 @@ class Dashboard(DashboardActions):
             self._form_actions.load_choices()
             self._prompt_actions.forget_server()
             self.workflows.convert_again()
+            self._dialogs.read_again()
         elif self._connection.is_up:
             self.workflows.convert_due()
 

@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from comfytui.comfy.errors import ComfyError
+from textual.worker import Worker
+
+from comfytui.comfy.errors import ComfyError, Unreachable
 from comfytui.ui.dashboard import workflow_sources as sources
 from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.dashboard.open_workflows import OpenWorkflow
@@ -34,6 +37,7 @@ class WorkflowPicker:
         self._pages = pages
         self._typed = ""
         """What was typed in the dialog, if it was taken."""
+        self._dialog: PickerScreen | None = None
 
     async def choose(self) -> None:
         """Ask for a workflow and show it in the form; again after a path that cannot be opened. Only in a worker."""
@@ -52,7 +56,7 @@ class WorkflowPicker:
             EntryGroup[Target](sources.TEMPLATES, note=LOADING, loading=True),
             sources.jobs_group(context),
         ]
-        dialog = PickerScreen(
+        self._dialog = PickerScreen(
             TITLE,
             groups,
             load=self._load,
@@ -61,15 +65,26 @@ class WorkflowPicker:
             typed=self._take_typed,
             empty=EMPTY,
         )
-        return await context.ask(dialog)
+        entry = await context.ask(self._dialog)
+        self._dialog = None
+        return entry
 
     def _take_typed(self, text: str) -> Source:
         self._typed = text
         return sources.file_source(self._context, typed_path(text))
 
     async def _load(self, shown: FilterList) -> None:
+        self.read_again()
+        await self._add_recent(shown)
+
+    def read_again(self) -> None:
+        """Read the server's lists, again if they were read before, while the dialog is open."""
+        if self._dialog is not None and self._dialog.is_running:
+            read = partial(self._read_server, self._dialog.entries)
+            _: Worker[None] = self._dialog.run_worker(read, group="server-lists", exclusive=True)
+
+    async def _read_server(self, shown: FilterList) -> None:
         await asyncio.gather(
-            self._add_recent(shown),
             self._add(shown, sources.SAVED, sources.saved_group),
             self._add(shown, sources.TEMPLATES, sources.template_group),
         )
@@ -84,7 +99,8 @@ class WorkflowPicker:
         try:
             group = await read(self._context)
         except ComfyError as error:
-            group = EntryGroup(name, note=f"The list could not be read: {error}")
+            later = " It is read as soon as the server answers." if isinstance(error, Unreachable) else ""
+            group = EntryGroup(name, note=f"The list could not be read: {error}{later}")
         _set_group(shown, group)
 
     async def _open(self, target: Target) -> bool:

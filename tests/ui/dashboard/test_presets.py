@@ -1,7 +1,11 @@
 """ctrl+s keeps what the form holds under a name, and brings it back."""
 
 from pathlib import Path
+from time import sleep
 
+import pytest
+
+from comfytui.presets import Preset, Presets
 from comfytui.ui.dashboard.preset_picker import PresetScreen
 from tests.fake_backend import FakeBackend
 from tests.ui.dashboard.test_open_workflows import open_, other_workflow, text_in
@@ -65,3 +69,22 @@ async def test_presets_last_until_the_end_of_a_program_that_keeps_nothing() -> N
         await presets_shown(it)
         await it.press(*"fox", "enter")
         await it.until(lambda: text_in(it, "steps") == "7", "the preset")
+
+
+async def test_keys_right_after_the_one_that_opens_the_presets_are_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_slowly(presets: Presets) -> tuple[Preset, ...]:
+        sleep(0.3)
+        return read(presets)
+
+    read = Presets.all
+    monkeypatch.setattr(Presets, "all", read_slowly)
+    async with screen(FakeBackend(), journal=tmp_path) as it:
+        await it.write("steps", "7")
+        await save_preset(it, "fox")
+        await it.shows("Saved the preset fox")
+        await it.write("steps", "30")
+        await it.press("ctrl+s", "f", "o", "x", "enter")
+        await it.until(lambda: text_in(it, "steps") == "7", "the preset")
+        assert text_in(it, "prompt") == ""

@@ -248,3 +248,18 @@ async def test_the_braces_of_what_was_sent_are_not_expanded_again(tmp_path: Path
         await it.press("f5")
         await it.until(lambda: len(backend.submitted) > 1, "the job once more")
         assert backend.submitted[1]["prompt"]["6"]["inputs"]["text"] == text
+
+
+async def test_lists_of_a_server_that_was_away_follow_as_soon_as_it_answers() -> None:
+    backend = FakeBackend()
+    backend.offered = [("Animals", TEMPLATE, editor_txt2img("a fox in the snow"))]
+    async with screen(backend) as it:
+        await it.shows("live")
+        backend.go_down()
+        await it.shows("offline")
+        await it.press("ctrl+o")
+        await it.shows("Templates !")
+        await it.press(*"fox")
+        backend.is_up = True
+        await it.shows("Templates 1")
+        await it.shows("1 of ")
