@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from comfytui.private_files import read_small, replace_private
+from comfytui.private_files import read_small, remove_partial, replace_private
 from comfytui.sanitize import sanitize
 
 NAME_LIMIT = 100
@@ -92,6 +92,7 @@ class Presets:
             raise PresetError(f"The preset {shown} is too large to be saved.")
         try:
             replace_private(self._file(shown), content)
+            remove_partial(self._file(shown).parent)
         except OSError as error:
             raise PresetError(f"The preset {shown} could not be saved: {_reason(error)}.") from None
 

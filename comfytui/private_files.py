@@ -1,10 +1,17 @@
 """The program's small files, such as the last server used: written atomically, and only the user can read them."""
 
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 from stat import S_ISREG
 from tempfile import mkstemp
+from typing import Final
+
+PARTIAL: Final = ".new"
+"""The suffix of files that are being written."""
+PARTIAL_SECONDS: Final = 3600.0
+"""Age from which on such a file is left over from a writer that was killed."""
 
 
 def read_small(file: Path, limit: int) -> bytes:
@@ -41,7 +48,7 @@ def replace_private(file: Path, content: bytes) -> None:
         OSError: The file cannot be written. No partial file is left behind.
     """
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor, name = mkstemp(dir=file.parent, prefix=f"{file.name}-", suffix=".new")
+    descriptor, name = mkstemp(dir=file.parent, prefix=f"{file.name}-", suffix=PARTIAL)
     try:
         with os.fdopen(descriptor, "wb") as temporary:
             temporary.write(content)
@@ -50,3 +57,11 @@ def replace_private(file: Path, content: bytes) -> None:
         with suppress(OSError):
             Path(name).unlink()
         raise
+
+
+def remove_partial(folder: Path) -> None:
+    """Remove files in a folder that were never completed, since their writer was killed."""
+    for file in folder.glob(f"*{PARTIAL}"):
+        with suppress(OSError):
+            if time.time() - file.lstat().st_mtime > PARTIAL_SECONDS:
+                file.unlink()

@@ -12,6 +12,7 @@ import pytest
 from comfytui.cli.startup_server import last_server, remember_server
 from comfytui.config.config import Config
 from comfytui.presets import Presets
+from comfytui.private_files import remove_partial
 from comfytui.ui.drafts import DraftFolder
 from comfytui.ui.recent_files import RecentFiles
 from comfytui.ui.themes import ThemeStore
@@ -86,3 +87,29 @@ def test_a_pipe_in_the_place_of_a_file_counts_as_missing_and_is_replaced(
     assert not found[0]
     write(folder)
     assert file.is_file()
+
+
+def test_files_of_writers_that_were_killed_are_removed_once_they_are_old(tmp_path: Path) -> None:
+    workflow, presets = txt2img(), Presets(tmp_path, "w")
+    presets.save("fox", {})
+    DraftFolder(tmp_path).write(workflow, {"prompt": "a fox"})
+    before = {file for file in tmp_path.rglob("*") if file.is_file()}
+    folders = {file.parent for file in before}
+    assert len(folders) == 2
+    old, young = [folder / "a.json-x.new" for folder in folders], [folder / "b.json-x.new" for folder in folders]
+    for file in (*old, *young):
+        file.write_text("{")
+    for file in old:
+        os.utime(file, (1, 1))
+    presets.save("fox", {}, replace=True)
+    DraftFolder(tmp_path).write(workflow, {"prompt": "a cat"})
+    assert {file for file in tmp_path.rglob("*") if file.is_file()} == {*before, *young}
+
+
+def test_what_cannot_be_removed_is_left(tmp_path: Path) -> None:
+    folder = tmp_path / "a.new"
+    folder.mkdir()
+    os.utime(folder, (1, 1))
+    remove_partial(tmp_path)
+    remove_partial(tmp_path / "missing")
+    assert folder.is_dir()

@@ -4,7 +4,6 @@ import gzip
 import hashlib
 import json
 import os
-import time
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,16 +12,12 @@ from stat import S_ISREG
 
 from comfytui.comfy.limits import DEFINITIONS_LIMIT, MIB, LimitExceeded
 from comfytui.comfy.protocol.definitions_json import Definitions, DefinitionsReader
-from comfytui.private_files import replace_private
+from comfytui.private_files import remove_partial, replace_private
 from comfytui.service.journal.paths import state_folder
 
 SUFFIX = ".json.gz"
-PARTIAL = ".new"
-"""The suffix of files that are being written."""
 FILES_LIMIT = 8
 """Files that are kept, those used last."""
-PARTIAL_SECONDS = 3600.0
-"""Age from which on a file is left over that was being written."""
 READ_SIZE = 256 * 1024
 VERSION_DIGITS = 8
 """Hexadecimal digits that stand for the version in a file's name."""
@@ -74,9 +69,7 @@ class DefinitionFiles:
         """Remove the files that were not used for the longest time, and those that were never completed."""
         for file in self._files(f"*{SUFFIX}")[FILES_LIMIT:]:
             file.unlink(missing_ok=True)
-        for file in self._files(f"*{PARTIAL}"):
-            if time.time() - _last_use(file) > PARTIAL_SECONDS:
-                file.unlink(missing_ok=True)
+        remove_partial(self._folder)
 
     def _files(self, pattern: str) -> list[Path]:
         """Return the files that match, the one used last first."""

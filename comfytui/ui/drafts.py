@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Lock, Thread
 
-from comfytui.private_files import read_small, replace_private
+from comfytui.private_files import read_small, remove_partial, replace_private
 from comfytui.workflow.graph import Workflow
 
 MAX_DRAFT_BYTES = 8 * 2**20
@@ -46,8 +46,10 @@ class DraftFolder:
         """
         if self._folder is None:
             return True
+        file = self._file(self._folder, workflow)
         try:
-            replace_private(self._file(self._folder, workflow), json.dumps(texts).encode())
+            replace_private(file, json.dumps(texts).encode())
+            remove_partial(file.parent)
         except (OSError, RecursionError):
             return False
         return True

@@ -17,9 +17,10 @@ import pytest
 from comfytui.comfy.backend import ComfyBackend
 from comfytui.comfy.errors import ServerError, TooLarge, Unreachable
 from comfytui.comfy.server import Server
+from comfytui.private_files import PARTIAL_SECONDS
 from comfytui.service.class_definitions import definitions_for
 from comfytui.service.connection.stats_reader import server_fingerprint
-from comfytui.service.definition_files import FILES_LIMIT, PARTIAL_SECONDS, DefinitionFiles, read_definitions
+from comfytui.service.definition_files import FILES_LIMIT, DefinitionFiles, read_definitions
 from comfytui.service.definitions import DefinitionReader
 from comfytui.session.model import LinkKind
 from comfytui.sim.config import SimConfig
