@@ -197,9 +197,9 @@ class ComfyApp(OneShotTimers, App[None]):
 
     @work(exclusive=True, group="detach")
     async def _confirm_and_exit(self) -> None:
-        unsent = unsent_jobs(self.service.state) if self.service else 0
-        durable = self.service is not None and self.service.is_durable
-        if unsent and not durable and not await self.push_screen_wait(ConfirmScreen(close_question(unsent))):
+        unsent = unsent_jobs(self.service.state) if self.service and not self.service.is_durable else 0
+        unsent += sum(each.waiting_images for each in self.screen_stack if isinstance(each, Dashboard))
+        if unsent and not await self.push_screen_wait(ConfirmScreen(close_question(unsent))):
             return
         self.exit()
 

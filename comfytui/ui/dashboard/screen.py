@@ -80,6 +80,11 @@ class Dashboard(DashboardActions):
         """Write drafts that are not written yet, from any thread; may block for as long as the disk does."""
         self.workflows.flush_drafts()
 
+    @property
+    def waiting_images(self) -> int:
+        """How many images wait for the server's choices, and would be lost with the program."""
+        return sum(self._form_actions.waiting.count_images(form) for form in self.query(PromptForm))
+
     def on_resize(self) -> None:
         """Take the focus from a form that is now hidden, and let the footer use its new width."""
         self.refresh_bindings()

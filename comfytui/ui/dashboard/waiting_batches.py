@@ -11,6 +11,7 @@ from comfytui.service.server_specs import fetch_specs
 from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.form.form import PromptForm
 from comfytui.ui.form.values import fields_awaiting_choices
+from comfytui.workflow.axes import count_cells
 from comfytui.workflow.batch_values import BatchValues
 from comfytui.workflow.fields import FieldKey
 from comfytui.workflow.input_specs import InputSpec, fallback_spec
@@ -46,6 +47,13 @@ class WaitingBatches:
             self._waiting.append(WaitingBatch(form, values))
             name = sanitize(form.workflow.name, MAX_NAME)
             self._context.notify(f"The batch of {name} is queued as soon as the server's choices arrive.")
+
+    def count_images(self, shown: PromptForm) -> int:
+        """Return the images of all batches that wait, which are in memory alone, with that of the form shown now."""
+        values = [batch.values for batch in self._waiting]
+        if shown.awaits_choices and (submitted := shown.read()):
+            values.append(submitted)
+        return sum(each.images * count_cells(each.axes) for each in values)
 
     def start(self) -> None:
         """Read the choices from the server that is there now, and submit what waits for them."""

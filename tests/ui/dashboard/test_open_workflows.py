@@ -144,8 +144,8 @@ async def test_a_batch_goes_on_although_its_form_is_gone() -> None:
         await it.until(lambda: it.app.service and it.app.service.state.batches, "the batch")
 
 
-async def test_a_batch_that_waits_for_choices_is_sent_although_another_workflow_is_shown() -> None:
-    backend = FakeBackend()
+def answer_later(backend: FakeBackend) -> Event:
+    """Let a server say what its nodes accept only when the event is set."""
     answers, read = Event(), backend.object_info
 
     async def read_later(class_type: str) -> Any:
@@ -154,6 +154,32 @@ async def test_a_batch_that_waits_for_choices_is_sent_although_another_workflow_
         return await read(class_type)
 
     setattr(backend, "object_info", read_later)  # noqa: B010 - a method to the type checker
+    return answers
+
+
+async def test_batches_that_wait_for_choices_are_not_lost_without_a_question() -> None:
+    backend = FakeBackend()
+    answers = answer_later(backend)
+    async with screen(backend) as it:
+        await it.generate("a red fox", images="3")
+        await it.until(lambda: dashboard_of(it).context.form.awaits_choices, "the batch to wait")
+        await open_(it, other_workflow())
+        await it.press("escape", "q")
+        await it.shows("3 of your images are not sent yet")
+        await it.press("n")
+        await open_(it, txt2img())
+        await it.generate("a blue fox", images="2")
+        await it.until(lambda: dashboard_of(it).context.form.awaits_choices, "another batch to wait")
+        await it.press("escape", "q")
+        await it.shows("5 of your images are not sent yet")
+        await it.press("n")
+        answers.set()
+        await it.until(lambda: len(backend.submitted) == 5, "the batches")
+
+
+async def test_a_batch_that_waits_for_choices_is_sent_although_another_workflow_is_shown() -> None:
+    backend = FakeBackend()
+    answers = answer_later(backend)
     async with screen(backend) as it:
         await it.generate("a red fox", images="1")
         await it.until(lambda: dashboard_of(it).context.form.awaits_choices, "the batch to wait")
