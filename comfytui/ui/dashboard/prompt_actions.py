@@ -141,16 +141,16 @@ class PromptActions:
 def _sent_note(values: "BatchValues", graph: "Graph") -> str:
     """Return what a graph is, and what of it will be another when the batch is sent."""
     from comfytui.workflow.annotations import templates_of
-    from comfytui.workflow.axes import count_cells
+    from comfytui.workflow.axes import count_cells, product_text
     from comfytui.workflow.fields import seed_keys
     from comfytui.workflow.seeds import SeedMode
 
-    images = values.images * count_cells(values.axes)
     seeds = [*seed_keys(values.values)]
     is_random = values.seed_mode is SeedMode.RANDOM or not seeds
     others = ["its random seed" if len(seeds) == 1 else "its random seeds"] if is_random and seeds else []
     others += ["what its variations become"] if is_random and templates_of(graph) else []
-    image = "the image" if images == 1 else f"the first of {images:,} images"
+    is_single = values.images * count_cells(values.axes) == 1
+    image = "the image" if is_single else f"the first of {product_text(values.images, values.axes)} images"
     return f"This is sent for {image}{', but for ' if others else ''}{' and '.join(others)}."
 
 
