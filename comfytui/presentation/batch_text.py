@@ -22,8 +22,8 @@ def idle_text(state: SessionState) -> str:
 
 
 def batch_title(state: SessionState, batch: Batch, job: Job | None) -> str:
-    """Return the title of a batch as `whole_title`, numbered if there are several batches."""
-    title = whole_title(batch, job)
+    """Return the prompt of a batch's `job`, which its title may be the template of, numbered if there are several."""
+    title = (sanitize(job.parameters.prompt, PROMPT_LIMIT) if job else "") or whole_title(batch, job)
     return f"Batch {batch_number(state, batch)}: {title}" if len(state.batches) > 1 else title
 
 

@@ -1,5 +1,7 @@
 """The texts about a batch."""
 
+from dataclasses import replace
+
 import pytest
 
 from comfytui.comfy.protocol.events import ExecutionError
@@ -43,6 +45,14 @@ def test_the_title_is_numbered_among_several_batches() -> None:
     session.plan("b", 1)
     assert batch_title(session.state, batch, job) == "Batch 1: a red fox"
     assert batch_title(session.state, session.state.batches["b"], None) == "Batch 2: a red fox"
+
+
+def test_the_title_is_what_the_prompt_of_the_image_became() -> None:
+    session = Session()
+    session.plan("a", 1)
+    batch = replace(session.state.batches["a"], title="a {red|blue} fox")
+    assert batch_title(session.state, batch, session.state.jobs["a1"]) == "a red fox"
+    assert batch_title(session.state, batch, None) == "a {red|blue} fox"
 
 
 def test_the_failure_names_the_image_of_a_batch_of_several() -> None:
