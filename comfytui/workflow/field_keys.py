@@ -5,6 +5,7 @@ Both kinds of key live in one namespace: `steps`, `steps-2` (a field), `3.denois
 
 from collections.abc import Iterable
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from comfytui.sanitize import sanitize
@@ -109,6 +110,7 @@ def seed_keys(keys: Iterable[FieldKey]) -> list[FieldKey]:
     return [key for key in keys if not is_node_key(key) and field_of(key) is Field.SEED]
 
 
+@lru_cache(maxsize=1_024)
 def field_of(key: FieldKey) -> Field:
     """Return the kind of field that a key names.
 

@@ -104,7 +104,8 @@ def first_slots(nodes: Nodes) -> Mapping[FieldKey, Slot]:
     They depend on links, types and switches only, so that graphs of the same shape have the same slots.
     """
     nodes = resolve_switches(nodes)
-    passes = [pass_fields(nodes, sampler, DISPLAYED_FIELDS) for sampler in samplers_of(nodes)[:MAX_DISPLAYED_PASSES]]
+    samplers = samplers_of(nodes)[:MAX_DISPLAYED_PASSES]
+    passes = [pass_fields(nodes, each, (Field.SEED,) if at else DISPLAYED_FIELDS) for at, each in enumerate(samplers)]
     found: dict[FieldKey, Slot] = {}
     taken: set[Slot] = set()
     for field in DISPLAYED_FIELDS:

@@ -220,9 +220,11 @@ def _value_shape(value: Any) -> Hashable:
 
 def _size(shape: Hashable) -> int:
     """Return approximately how many bytes a shape takes; its nesting is shallow."""
-    if not isinstance(shape, tuple):
-        return getsizeof(shape)
-    return getsizeof(shape) + sum([_size(part) if type(part) is tuple else getsizeof(part) for part in shape])
+    size, level = 0, [shape]
+    while level:
+        size += sum(map(getsizeof, level))
+        level = [part for each in level if type(each) is tuple for part in each]
+    return size
 
 
 def _find_layout(graph: object) -> Layout:

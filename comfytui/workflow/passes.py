@@ -1,7 +1,7 @@
 """The samplers of a graph, and the inputs that each of them depends on, found by following links upstream."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final, TypeAlias
 
@@ -97,8 +97,7 @@ def samplers_of(nodes: Nodes) -> list[Node]:
 
 def seeds_of(nodes: Nodes, node: Node) -> list[Slot]:
     """Return the slots of a node's seeds."""
-    names = [name for name in own_names(node, _SEED_INPUTS) if name in node.inputs]
-    return [slot for name in names if (slot := slot_of(nodes, node, (name,), is_integer))]
+    return [slot for name in _seed_names(node) if (slot := slot_of(nodes, node, (name,), is_integer))]
 
 
 def _is_sampler(node: Node) -> bool:
@@ -108,7 +107,14 @@ def _is_sampler(node: Node) -> bool:
 
 
 def _has_seed(node: Node) -> bool:
-    return any(name in node.inputs for name in own_names(node, _SEED_INPUTS))
+    return bool(_seed_names(node))
+
+
+def _seed_names(node: Node) -> list[str]:
+    # Asked of every node of a graph, of which few have any.
+    if not node.branch_inputs and node.inputs.keys().isdisjoint(_SEED_INPUTS):
+        return []
+    return [name for name in own_names(node, _SEED_INPUTS) if name in node.inputs]
 
 
 def _has_own_prompt(node: Node) -> bool:
@@ -178,7 +184,7 @@ def _slots(nodes: Nodes, field: Field, sources: Iterable[Node]) -> Iterator[Slot
             yield (slot,)
 
 
-def _names_of(nodes: Nodes, field: Field, node: Node, names: Iterable[str]) -> Iterable[str]:
+def _names_of(nodes: Nodes, field: Field, node: Node, names: Sequence[str]) -> Sequence[str]:
     """Return the names of a field's inputs in a node; a length that is computed is a duration."""
     names = own_names(node, names)
     return names if field is not Field.LENGTH else [name for name in names if not _operands(nodes, node, name)]

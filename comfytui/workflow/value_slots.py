@@ -1,6 +1,6 @@
 """Find the slot that holds the value of an input: in its own node, or in one that provides the value over links."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from comfytui.workflow.nodes import Node, Nodes, Slot, is_flag
@@ -40,9 +40,9 @@ def slot_of(nodes: Nodes, node: Node, names: Iterable[str], has_type: TypeCheck)
     return None
 
 
-def own_names(node: Node, names: Iterable[str]) -> Iterable[str]:
+def own_names(node: Node, names: Sequence[str]) -> Sequence[str]:
     """Return input names, and those that a node has in the branch of a dynamic combo: `model.prompt` for `prompt`."""
-    if not node.branch_inputs:
+    if not node.branch_inputs or {each.rpartition(".")[2] for each in node.branch_inputs}.isdisjoint(names):
         return names
     return [
         own for name in names for own in (name, *(each for each in node.branch_inputs if each.endswith(f".{name}")))
