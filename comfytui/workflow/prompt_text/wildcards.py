@@ -189,6 +189,7 @@ def _read_yaml(path: Path) -> Iterator[tuple[str, tuple[Line, ...]]]:
     data = load_yaml(path, MAX_YAML_BYTES)
     pending: list[tuple[str, Any]] = [("", data) if isinstance(data, dict) else (path.stem, data)]
     # References in YAML can name one list very often.
+    known: dict[int, tuple[Line, ...]] = {}
     left = MAX_YAML_LINES
     for _ in range(MAX_LISTS):
         if not pending or left < 0:
@@ -198,9 +199,11 @@ def _read_yaml(path: Path) -> Iterator[tuple[str, tuple[Line, ...]]]:
             inner = [(f"{name}/{key}" if name else key, each) for key, each in value.items() if isinstance(key, str)]
             pending += [(key, each) for key, each in reversed(inner) if len(key) <= MAX_NAME]
         else:
-            items = value if isinstance(value, list) else [value]
-            left -= len(items)
-            if lines := _lines(items):
+            if id(value) not in known:
+                items = value if isinstance(value, list) else [value]
+                left -= len(items)
+                known[id(value)] = _lines(items)
+            if lines := known[id(value)]:
                 yield name, lines
 
 
