@@ -1,7 +1,7 @@
 """What inputs accept by the definitions of real and hostile servers, and how typed text is parsed."""
 
 import json
-import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -209,18 +209,34 @@ def test_an_error_names_the_bounds(spec: InputSpec, text: str, message: str) -> 
     assert str(caught.value) == message
 
 
-def test_a_million_choices_are_kept_whole_and_cost_nothing_until_they_are_shown() -> None:
-    names = [*map(str, range(1_000_000)), None, "x" * 10_000]
-    started = time.perf_counter()
-    specs = [spec_of_definition([names]) for _ in range(100)]
-    assert time.perf_counter() - started < 1
-    spec = specs[0]
+class WatchedChoices(list[object]):
+    """A list that knows how often its items were looked at."""
+
+    looks = 0
+
+    def __iter__(self) -> Iterator[object]:
+        self.looks += 1
+        return super().__iter__()
+
+    def __contains__(self, item: object) -> bool:
+        self.looks += 1
+        return super().__contains__(item)
+
+    def __getitem__(self, index: Any) -> Any:
+        self.looks += 1
+        return super().__getitem__(index)
+
+
+def test_many_choices_are_kept_whole_and_cost_nothing_until_they_are_shown() -> None:
+    names = WatchedChoices([*map(str, range(200_000)), None, "x" * 10_000])
+    spec = spec_of_definition([names])
+    assert names.looks == 0
     assert spec is not None
     assert spec.options is not None
-    assert len(spec.options) == 1_000_000
-    assert parse_input("999999", spec) == "999999"
-    assert not spec.excludes("999999")
-    assert spec.excludes("1000000")
+    assert len(spec.options) == 200_000
+    assert parse_input("199999", spec) == "199999"
+    assert not spec.excludes("199999")
+    assert spec.excludes("200000")
 
 
 def test_choices_that_are_numbers_are_shown_as_texts_and_sent_as_numbers() -> None:
