@@ -29,6 +29,8 @@ class NodeInput:
     spec: InputSpec
     value: FieldValue
     """The value in the graph; where the graph has none, what the editor gives to a new node."""
+    node_title: str = ""
+    """The title of its node, safe to print, where it stands apart from the node's other inputs."""
 
     @property
     def label(self) -> str:
@@ -70,7 +72,7 @@ def node_inputs(
     """
     nodes = nodes_of(graph)
     groups = [group_of(graph, node, object_info) for node in nodes.values()]
-    by_slot = {each.slot: each for group in groups for each in group.inputs}
+    by_slot = {each.slot: replace(each, node_title=group.title) for group in groups for each in group.inputs}
     first = tuple(by_slot[slot] for slot in dict.fromkeys(promoted) if slot in by_slot)
     if first:
         taken = {each.slot for each in first}

@@ -1,5 +1,6 @@
 """The inputs of a workflow as lines: those that matter, then every input of every node in groups that are closed."""
 
+from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -16,6 +17,8 @@ LORA_FIELDS: Final = (Field.LORA_ON, Field.LORA, Field.LORA_STRENGTH, Field.LORA
 ALL_INPUTS: Final = "All inputs"
 MAX_ID: Final = 40
 """Characters of a node's id that are shown."""
+PRIMITIVE_INPUT: Final = "value"
+"""The input of a node that is nothing but a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,18 +140,33 @@ def node_sections(groups: Sequence[NodeGroup], shown: Iterable[object], used: Co
     for group in groups:
         is_node = bool(group.node_id)
         title = f"{group.title} #{sanitize(group.node_id, MAX_ID)}" if is_node else group.title
+        listed = [each for each in group.inputs if each.slot not in left_out]
+        labels = Counter(each.label for each in listed)
         rows = [
-            _node_row(each, f"{title} {group.class_type}", is_node, each.slot.node_id in used)
-            for each in group.inputs
-            if each.slot not in left_out
+            _node_row(
+                each,
+                _apart(each, is_only=labels[each.label] == 1) if each.node_title else each.label,
+                f"{title} {group.class_type}",
+                is_node,
+                each.slot.node_id in used,
+            )
+            for each in listed
         ]
         if rows:
             yield Section(group.node_id or "promoted", title, tuple(rows), is_node)
 
 
-def _node_row(each: NodeInput, title: str, is_node: bool, is_used: bool) -> Row:
-    item = Item(each.key, each.label, each.spec, each.value, is_used)
-    return Row(each.label, (item,), 2 if is_node else 1, f"{title} {each.label} {each.slot.input_name}".lower())
+def _apart(each: NodeInput, *, is_only: bool) -> str:
+    """Return the label of an input that stands apart from its node: a primitive is known by its title alone."""
+    if each.slot.input_name == PRIMITIVE_INPUT:
+        return each.node_title
+    return each.label if is_only else f"{each.label} · {each.node_title}"
+
+
+def _node_row(each: NodeInput, label: str, title: str, is_node: bool, is_used: bool) -> Row:
+    item = Item(each.key, label, each.spec, each.value, is_used)
+    words = f"{title} {each.node_title} {each.label} {each.slot.input_name}"
+    return Row(label, (item,), 2 if is_node else 1, words.lower())
 
 
 def lines_of(sections: Sequence[Section], is_open: Mapping[str, bool], query: str = "") -> list[Line]:

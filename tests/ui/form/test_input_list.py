@@ -294,6 +294,26 @@ async def test_promoted_inputs_are_open_from_the_start() -> None:
         assert "3" in line(it, " size")
 
 
+async def test_promoted_inputs_tell_which_nodes_they_are_of() -> None:
+    def titled(title: str, **values: Any) -> dict[str, Any]:
+        return {**node("MyNode", **values), "_meta": {"title": title}}
+
+    workflow = with_nodes(
+        **{"20": titled("First", size=3), "21": titled("Second", size=4), "22": titled("Fast?", value=True)}
+    )
+    promoted = (Slot("20", "size", "MyNode"), Slot("21", "size", "MyNode"), Slot("22", "value", "MyNode"))
+    async with screen(FakeBackend(), workflow=replace(workflow, promoted=promoted), size=(200, 60)) as it:
+        await it.shows("dreamshaper_8")
+        await it.shows("▾ Workflow inputs")
+        assert "3" in line(it, "size · First")
+        assert "4" in line(it, "size · Second")
+        assert "[x] on" in line(it, "Fast?")
+        await it.press("ctrl+f", *"second")
+        await it.until(lambda: "size · First" not in it.text, "the filtered list")
+        rows = [each for each in inputs(it).lines if isinstance(each, Row)]
+        assert [row.items[0].key for row in rows] == ["21.size"]
+
+
 async def test_refused_value_shows_the_server_error() -> None:
     server = FakeBackend()
     async with screen(server, workflow=with_picture()) as it:
