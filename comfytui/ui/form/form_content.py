@@ -8,7 +8,8 @@ from textual.widgets import Input, Select, TextArea
 
 from comfytui.ui.form import rows
 from comfytui.ui.form.field_checks import FieldChecks
-from comfytui.ui.form.field_controls import controls_of
+from comfytui.ui.form.field_controls import Control, controls_of
+from comfytui.ui.form.prompt_area import PromptArea
 from comfytui.workflow.axes import parse_axis
 from comfytui.workflow.batch_values import IMAGES_SPEC, BatchValues
 from comfytui.workflow.fields import Field, FieldKey, FieldValue
@@ -69,8 +70,7 @@ class FormContent:
     def texts(self) -> dict[str, str]:
         """Return the text of each control, right or wrong, by the control's id."""
         return dict(self._form.inputs.values.texts) | {
-            control.id or "": control.text if isinstance(control, TextArea) else str(control.value)
-            for control in controls_of(self._form)
+            control.id or "": _text_of(control) for control in controls_of(self._form)
         }
 
     def show_seeds(self, mode: SeedMode, seeds: Sequence[Mapping[FieldKey, int]]) -> None:
@@ -92,3 +92,13 @@ class FormContent:
         base = int(text) if text.isdecimal() and len(text) < 20 else 0
         mode = SeedMode.RANDOM if self.seed_mode is SeedMode.RANDOM else SeedMode.INCREMENT
         return [*seeds_for(mode, base, count, SystemRandom())]
+
+
+def _text_of(control: Control) -> str:
+    match control:
+        case PromptArea():
+            return control.newest_text
+        case TextArea():
+            return control.text
+        case _:
+            return str(control.value)

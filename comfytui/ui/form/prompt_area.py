@@ -53,6 +53,8 @@ class PromptArea(TextArea):
         super().__init__(text, id=id, compact=True, soft_wrap=True, tab_behavior="focus", show_line_numbers=False)
         self.cursor_blink = False
         self.reads_weights = reads_weights
+        self.enlarged: PromptArea | None = None
+        """The prompt that shows the text on the whole screen, while one does."""
         self._own_sources = sources
         self._is_typing = False
         self._is_dismissed = False
@@ -236,6 +238,12 @@ class PromptArea(TextArea):
         if not isinstance(self.screen, PromptScreen):
             self.app.push_screen(PromptScreen(self), self._take_enlarged)
 
+    @property
+    def newest_text(self) -> str:
+        """What is typed by now, here or on the whole screen."""
+        return self.text if self.enlarged is None else self.enlarged.text
+
     def _take_enlarged(self, text: str | None) -> None:
+        self.enlarged = None
         if text is not None:
             self.take_text(text)

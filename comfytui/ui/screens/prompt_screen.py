@@ -5,6 +5,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.widgets import TextArea
 
 from comfytui.ui.form.prompt_area import PromptArea
 from comfytui.ui.widgets.footer import KeyFooter
@@ -33,9 +34,13 @@ class PromptScreen(Screen[str]):
 
     def on_mount(self) -> None:
         """Begin where the cursor was."""
-        area = self.query_one(PromptArea)
+        area = self._original.enlarged = self.query_one(PromptArea)
         area.selection = self._original.selection
         area.focus()
+
+    def on_text_area_changed(self) -> None:
+        """Have the form keep what is typed, should the program end here."""
+        self._original.post_message(TextArea.Changed(self._original))
 
     def action_close(self) -> None:
         """Go back to the form with the text."""

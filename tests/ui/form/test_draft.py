@@ -9,6 +9,7 @@ import pytest
 from textual.widgets import Input, Select, TextArea
 
 from comfytui.ui.drafts import DraftFolder
+from comfytui.ui.screens.prompt_screen import PromptScreen
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.graph import workflow_of
 from tests.fake_backend import FakeBackend
@@ -143,3 +144,26 @@ def test_long_prompt_is_kept(tmp_path: Path) -> None:
     drafts, prompt = DraftFolder(tmp_path), "狐" * 300_000
     assert drafts.write(txt2img(), {"prompt": prompt})
     assert drafts.read(txt2img()) == {"prompt": prompt}
+
+
+async def test_draft_has_what_is_typed_on_the_whole_screen_when_the_program_ends_there(tmp_path: Path) -> None:
+    drafts = DraftFolder(tmp_path)
+    async with screen(FakeBackend(), drafts=drafts) as it:
+        await it.write("prompt", "a fox")
+        await it.press("alt+z")
+        await it.until(lambda: isinstance(it.app.screen, PromptScreen), "the whole screen")
+        await it.press("space", "i", "n")
+        await it.press("ctrl+q")
+    assert drafts.read(txt2img())["prompt"] == "a fox in"
+
+
+async def test_draft_has_what_is_typed_in_the_form_after_the_whole_screen(tmp_path: Path) -> None:
+    drafts = DraftFolder(tmp_path)
+    async with screen(FakeBackend(), drafts=drafts) as it:
+        await it.write("prompt", "a fox")
+        await it.press("alt+z")
+        await it.until(lambda: isinstance(it.app.screen, PromptScreen), "the whole screen")
+        await it.press("space", "i", "n", "escape")
+        await it.until(lambda: it.app.screen.query("#prompt"), "the form")
+        await it.press("backspace", "backspace")
+    assert drafts.read(txt2img())["prompt"] == "a fox "
