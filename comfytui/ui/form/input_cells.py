@@ -15,6 +15,7 @@ Tone = Literal["label", "value", "changed", "wrong", "heading"]
 """What a part expresses; the list has a colour for each."""
 
 CHANGED: Final = "•"
+WRONG: Final = "!"
 MAX_TEXT: Final = 300
 """Characters of a value that are shown."""
 LABEL_SHARE: Final = 0.55
@@ -63,7 +64,7 @@ def _label(row: Row) -> str:
 
 
 def row_parts(row: Row, values: InputValues, width: int, labels: int) -> list[Part]:
-    """Return the parts of a row: a mark if a value differs from the file's, the label and the values.
+    """Return the parts of a row: a mark if a value is wrong or differs from the file's, the label and the values.
 
     Args:
         row: The row.
@@ -71,8 +72,10 @@ def row_parts(row: Row, values: InputValues, width: int, labels: int) -> list[Pa
         width: The cells of the line.
         labels: The cells that the widest label of all rows needs, see `label_width`.
     """
-    changed = any(values.is_changed(item) for item in row.items)
-    mark = Part(CHANGED if changed else " ", "changed")
+    if any(values.error(item) for item in row.items):
+        mark = Part(WRONG, "wrong")
+    else:
+        mark = Part(CHANGED if any(values.is_changed(item) for item in row.items) else " ", "changed")
     several = len(row.items) > 1
     label_cells = 0 if several else min(max(10, labels), int(width * LABEL_SHARE), MAX_LABEL)
     label = set_cell_size(cut(_label(row), label_cells - 1), label_cells)

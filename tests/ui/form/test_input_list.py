@@ -1,6 +1,7 @@
 """The form's list of inputs: those that matter, and every input of every node, edited with keys."""
 
 import asyncio
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -161,12 +162,14 @@ async def test_wrong_value_is_marked_kept_and_not_sent() -> None:
         await to_item(it, "20.size")
         await it.press(*"many", "enter")
         await it.shows("! size must be a whole number.")
+        assert re.search(r"│ !\s*size\s+many", it.text)  # Not by its colour alone.
         await it.press("escape", "f5")
         await it.shows("! size must be a whole number.")
         assert it.app.screen.focused is inputs(it)
         assert server.submitted == []
         await it.press(*"8", "enter")
         assert filled_in(it)["20"]["inputs"]["size"] == 8
+        assert re.search(r"│ •\s*size\s+8", it.text)
 
 
 async def test_drafts_keep_values_of_nodes(tmp_path: Path) -> None:
