@@ -68,7 +68,7 @@ async def test_a_lora_of_a_template_is_switched_off_and_another_one_weakened(siz
         await it.shows("[ ] pixel-art-xl")
         await it.shows("Was on (ctrl+r).")
         await it.press("down", "right", "right", *["minus"] * 2)
-        await it.shows("•[x] detail_tweake")
+        await it.shows("•[x] detail_tweak")
         await it.press("f5")
         await it.shows("4 of 4 done")
         for sent in sim.submitted:
