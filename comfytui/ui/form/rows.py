@@ -7,7 +7,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from comfytui.ui.form.controls import Choice
-from comfytui.ui.widgets.text import Line
+from comfytui.ui.widgets.text import Line, NameLine
 from comfytui.workflow.field_keys import is_node_key
 from comfytui.workflow.fields import Field, FieldKey, FieldValue, field_of
 from comfytui.workflow.seeds import SeedMode
@@ -68,7 +68,7 @@ def seed_rows(seeds: Mapping[FieldKey, FieldValue], mode: str, labels: Mapping[F
     yield Horizontal(Line("Seed" if len(seeds) == 1 else "Seeds", classes="label"), modes, classes="row")
     for key, seed in seeds.items():
         several = len(seeds) > 1
-        label = Line(labels[key] if several else "", classes="label -node" if several else "label")
+        label = NameLine(labels[key], classes="label -node") if several else Line("", classes="label")
         yield Horizontal(label, number_input(key, seed), classes="row")
 
 

@@ -31,6 +31,14 @@ class Line(Static):
             self.update(Text(text), layout=resized)
 
 
+class NameLine(Line):
+    """A name that is cut in the middle where it does not fit, since names often differ at their ends."""
+
+    def render(self) -> Text:
+        """Render what fits."""
+        return Text(cut_middle(self.text, self.content_size.width))
+
+
 class Paragraph(Line):
     """Text of as many lines as its styles allow; an ellipsis marks that more lines follow."""
 
@@ -86,6 +94,16 @@ def cut(text: str, cells: int) -> str:
     if cell_len(text) <= cells:
         return text
     return f"{set_cell_size(text, cells - 1).rstrip()}…" if cells > 0 else ""
+
+
+def cut_middle(text: str, cells: int) -> str:
+    """Return a text of at most so many cells; a longer one has an ellipsis in its middle."""
+    if cell_len(text) <= cells:
+        return text
+    end = text
+    while cell_len(end) > cells // 2:
+        end = end[1:]
+    return f"{cut(text, cells - cell_len(end))}{end}"
 
 
 def cut_left(text: str, cells: int) -> str:

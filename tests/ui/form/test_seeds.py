@@ -84,3 +84,13 @@ async def test_wrong_or_refused_seed_is_marked_at_its_field() -> None:
         await it.shows("Seed of #11 KSampler must be a")
         wrong = [control.id for control in it.app.screen.query(".-wrong")]
         assert wrong == ["seed-2"]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_labels_of_seeds_show_in_what_they_differ(size: tuple[int, int]) -> None:
+    graph = graphs.two_seeds()
+    for node_id, title in (("3", "KSampler (Advanced) - BASE"), ("11", "KSampler (Advanced) - REFINER")):
+        graph[node_id]["_meta"] = {"title": title}
+    async with screen(FakeBackend(), size, workflow=workflow_of("two", graph)) as it:
+        await it.shows("BASE")
+        await it.shows("FINER")
