@@ -47,6 +47,7 @@ def workflow_from(
         findings=conversion.findings,
         promoted=conversion.promoted,
         templates=conversion.templates,
+        file_names=conversion.file_names,
     )
     return with_literal_prompts(workflow) if keep_choices else workflow
 

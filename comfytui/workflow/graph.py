@@ -43,6 +43,8 @@ class Workflow:
     """The slots that the editor shows as inputs of subgraphs, in their order."""
     templates: tuple[Slot, ...] = field(default=(), repr=False)
     """Texts that are templates in the graph: they are expanded for each image, unless another text is given."""
+    file_names: tuple[Slot, ...] = field(default=(), repr=False)
+    """File names in which the dates between `%` are filled in when a batch is queued."""
 
 
 def workflow_of(name: str, graph: Graph) -> Workflow:

@@ -14,6 +14,7 @@ from comfytui.workflow.batch_values import BatchValues
 from comfytui.workflow.conversion import workflow_from
 from comfytui.workflow.documents import document_from_json
 from comfytui.workflow.editor.dynamic_prompts import expand_dynamic_prompt, template_of_dynamic_prompt
+from comfytui.workflow.editor.text_replacements import fill_in_dates
 from comfytui.workflow.field_keys import Field, FieldKey, FieldValue, node_key
 from comfytui.workflow.graph import Graph, Workflow, read_values, workflow_of
 from comfytui.workflow.prompt_text.rendering import NO_TOOLS, PromptTools, render
@@ -61,7 +62,8 @@ def sent(
     workflow: Workflow, values: Mapping[FieldKey, FieldValue] | None = None, seed: int = 5, tools: PromptTools = TOOLS
 ) -> Graph:
     """Return what is sent of a form with some values changed."""
-    return render(workflow, {**read_values(workflow), **(values or {})}, seed, tools, {})
+    graph = render(workflow, {**read_values(workflow), **(values or {})}, seed, tools, {})
+    return fill_in_dates(graph, workflow.file_names, NOW)
 
 
 def inputs_of(graph: Graph) -> dict[str, Any]:

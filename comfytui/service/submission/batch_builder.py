@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from random import Random
 from typing import TYPE_CHECKING
 
 from comfytui.service.submission.batch import BatchRequest, batch_request, preview_method_for
 from comfytui.workflow.axes import cells_of
 from comfytui.workflow.batch_values import BatchValues
+from comfytui.workflow.editor.text_replacements import fill_in_dates
 from comfytui.workflow.fields import Field, FieldKey, seed_keys
 from comfytui.workflow.graph import Graph, Workflow
 from comfytui.workflow.prompt_text.rendering import NO_TOOLS, PromptTools, check_choices, render
@@ -49,8 +51,9 @@ def build_batch(
     check_choices(workflow, wanted.values, len(images), tools)
     # Without a seed, nothing else tells the images apart.
     choices = [values.get(Field.SEED, rng.getrandbits(53)) for values, _ in images]
+    now = datetime.now()
     graphs = tuple(
-        render(workflow, values, int(choice), tools, cell, wanted.object_info)
+        fill_in_dates(render(workflow, values, int(choice), tools, cell, wanted.object_info), workflow.file_names, now)
         for (values, cell), choice in zip(images, choices, strict=True)
     )
     title = str(wanted.values.get(Field.PROMPT) or workflow.name)

@@ -33,6 +33,8 @@ class Conversion:
     """The inputs that the workflow shows on its top-level subgraphs."""
     templates: tuple[Slot, ...] = ()
     """The texts whose choices are kept, in the syntax of `prompt_text`: they are to be made for each image."""
+    file_names: tuple[Slot, ...] = ()
+    """The file names in which dates are kept: they are to be filled in when the graph is sent."""
 
 
 def convert(
@@ -45,7 +47,8 @@ def convert(
         object_info: The server's node definitions, at least those of the classes in the workflow.
         now: The local time, for dates in file names.
         rng: Chooses in dynamic prompts.
-        keep_choices: Whether such choices are kept in the graph; else they are made, and the graph can be sent.
+        keep_choices: Whether such choices are kept in the graph, and dates in file names; else they are made, and the
+            graph can be sent.
     """
     log = FindingLog()
     document = read_document(workflow)
@@ -71,11 +74,12 @@ def convert(
     replacer = TextReplacer(all_nodes, now)
     for each in (*graphs.values(), root):
         push_primitives(each, replacer.replace)
-    sender = Sender(replacer, rng, log, keep_choices=keep_choices)
+    sender = Sender(TextReplacer(all_nodes, None) if keep_choices else replacer, rng, log, keep_choices=keep_choices)
     sent = {node_id: (place, node) for place in expand(root, graphs) for node_id, node in sent_nodes(place)}
     graph = {node_id: sender.send(place, node_id, node) for node_id, (place, node) in sent.items()}
     drop_loose_links(graph)
     nodes = {node_id: node for node_id, (_, node) in sent.items()}
     check_classes(nodes, log)
     check_values(nodes, graph, KnownModels(document), log)
-    return Conversion(graph, log.all(), sender.promoted(root), tuple(sender.templates))
+    file_names = tuple(sender.file_names) if keep_choices else ()
+    return Conversion(graph, log.all(), sender.promoted(root), tuple(sender.templates), file_names)

@@ -78,6 +78,8 @@ class Sender:
     def __init__(self, replacer: TextReplacer, rng: Random, log: FindingLog, *, keep_choices: bool = False) -> None:
         self.templates: list[Slot] = []
         """The texts whose choices are kept."""
+        self.file_names: list[Slot] = []
+        """The file names in which dates are filled in."""
         self._replacer = replacer
         self._rng = rng
         self._keep_choices = keep_choices
@@ -123,6 +125,7 @@ class Sender:
             return value
         if widget.name == PREFIX_INPUT and saves_files(node.saved.type):
             value = self._replacer.replace(value)
+            self.file_names.append(Slot(node_id, widget.name, node.saved.type))
         if definition.widget_type == "STRING" and definition.options.get("dynamicPrompts") is True:
             return self._dynamic_prompt(node_id, node, widget, value)
         return value

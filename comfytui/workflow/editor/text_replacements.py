@@ -7,6 +7,8 @@ from math import isfinite
 from typing import Final
 
 from comfytui.workflow.editor.nodes import Node
+from comfytui.workflow.graph import Graph
+from comfytui.workflow.nodes import Slot
 
 PREFIX_INPUT: Final = "filename_prefix"
 
@@ -31,9 +33,14 @@ def saves_files(class_type: str) -> bool:
 
 
 class TextReplacer:
-    """Replaces `%Node.widget%` and `%date:…%`."""
+    """Replaces `%Node.widget%` and `%date:…%`.
 
-    def __init__(self, nodes: Callable[[], Iterable[Node]], now: datetime) -> None:
+    Args:
+        nodes: Returns the nodes that may be named.
+        now: The local time; None to leave dates as they are.
+    """
+
+    def __init__(self, nodes: Callable[[], Iterable[Node]], now: datetime | None) -> None:
         self._nodes = nodes
         self._now = now
         self._by_name: dict[str, Node] | None = None
@@ -47,7 +54,7 @@ class TextReplacer:
         name, *rest = pattern.split(".")
         if name.startswith("date:") and len(rest) != 1:
             # The editor takes a point for the end of a node's name, so that a date ends at its first one of several.
-            return format_date(name.removeprefix("date:"), self._now)
+            return unchanged if self._now is None else format_date(name.removeprefix("date:"), self._now)
         node = self._find(name) if len(rest) == 1 else None
         if node is None:
             return unchanged
@@ -64,6 +71,23 @@ class TextReplacer:
             self._by_name = {name: node for node in reversed(nodes) for name in _search_name(node)}
             self._by_title = {node.title: node for node in reversed(nodes)}
         return self._by_name.get(name) or self._by_title.get(name)
+
+
+def fill_in_dates(graph: Graph, file_names: Iterable[Slot], now: datetime) -> Graph:
+    """Return a graph with the dates in its file names, as the editor sends it.
+
+    Args:
+        graph: The graph. It is not modified; the copy shares its unchanged nodes.
+        file_names: The file names in which the editor fills in dates.
+        now: The local time.
+    """
+    replacer, filled = TextReplacer(list, now), dict(graph)
+    for slot in file_names:
+        node = filled[slot.node_id]
+        value = node["inputs"].get(slot.input_name)
+        if isinstance(value, str) and (text := replacer.replace(value)) != value:
+            filled[slot.node_id] = {**node, "inputs": {**node["inputs"], slot.input_name: text}}
+    return filled
 
 
 def format_date(pattern: str, now: datetime) -> str:
