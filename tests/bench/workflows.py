@@ -35,8 +35,6 @@ QUERY = "model 9876"
 WORDS = "a red fox in snow"
 FIND_INPUTS = "\x06"
 """ctrl+f"""
-PROMPT_START = 12
-"""Characters of a prompt that are in one line of the form."""
 
 
 def rows(home: Path, rounds: Rounds) -> Iterator[Row]:
@@ -98,7 +96,8 @@ def _opening(home: Path, document: dict[str, Any], openings: int) -> Row:
     text = json.dumps(document, indent=2)
     file.write_text(text)
     workflow = workflow_from(load_document(file), _definitions(), datetime.now(), Random(1))
-    prompt = str(read_values(workflow)[Field.PROMPT])[:PROMPT_START]
+    # The cursor, which is on the first letter, is written apart from what follows.
+    prompt = " ".join(str(read_values(workflow)[Field.PROMPT]).split()[1:3])
     seconds = []
     for _ in range(openings):
         with scripted_server(definitions=True) as server, dashboard(server.url, home) as terminal:
