@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from comfytui.comfy.errors import ComfyError
 from comfytui.workflow.fields import FieldKey, FieldValue
 from comfytui.workflow.graph import Workflow
-from comfytui.workflow.prompt_text.rendering import PromptTools, needs_loras, template_keys
+from comfytui.workflow.prompt_text.rendering import PromptTools
+from comfytui.workflow.prompt_text.template_keys import needs_loras, template_keys
 from comfytui.workflow.prompt_text.wildcards import NO_WILDCARDS, load_wildcards
 
 if TYPE_CHECKING:

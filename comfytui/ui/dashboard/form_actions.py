@@ -167,7 +167,7 @@ class FormActions:
             PromptTextError: A text cannot be used.
         """
         from comfytui.service.submission.batch_builder import build_batch
-        from comfytui.workflow.prompt_text.rendering import uses_tools
+        from comfytui.workflow.prompt_text.template_keys import uses_tools
 
         context = self._context
         build = partial(build_batch, form.workflow, values, SystemRandom(), previews=context.previews)

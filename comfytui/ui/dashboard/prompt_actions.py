@@ -91,7 +91,8 @@ class PromptActions:
     async def _show_expansions(self, key: "FieldKey", template: str) -> None:
         from comfytui.ui.screens.expansions import ExpansionsScreen
         from comfytui.workflow.prompt_text.lora_tags import has_lora_tags
-        from comfytui.workflow.prompt_text.rendering import PromptTextError, template_keys
+        from comfytui.workflow.prompt_text.rendering import PromptTextError
+        from comfytui.workflow.prompt_text.template_keys import template_keys
         from comfytui.workflow.prompt_text.variations import varies
 
         form, wildcards = self._context.form, await self.sources.wildcards()

@@ -42,7 +42,7 @@ class FormContent:
     def read(self) -> BatchValues | None:
         """Check the form and return its content, or None if something is wrong."""
         # Imported late: the first paint does not need it.
-        from comfytui.workflow.prompt_text.rendering import text_keys
+        from comfytui.workflow.prompt_text.template_keys import text_keys
 
         listed = self._form.inputs.read()
         if not self._checks.check_all(self.seed_mode) or listed is None:

@@ -63,7 +63,7 @@ class WorkflowInputs:
         # Imported late: the first paint does not need it.
         from comfytui.workflow.prompt_text.encoders import reads_weights
         from comfytui.workflow.prompt_text.prompt_inputs import is_prompt, prompt_inputs
-        from comfytui.workflow.prompt_text.rendering import slots_of
+        from comfytui.workflow.prompt_text.template_keys import slots_of
 
         slots = slots_of(self._workflow, key)
         if not slots or not is_prompt(key, prompt_inputs(self._workflow.graph)):

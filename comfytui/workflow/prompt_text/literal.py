@@ -11,8 +11,8 @@ from comfytui.workflow.node_inputs import NO_DEFINITIONS, set_value
 from comfytui.workflow.nodes import Nodes, nodes_of
 from comfytui.workflow.prompt_text.lora_tags import escape_lora_tags
 from comfytui.workflow.prompt_text.prompt_inputs import prompt_inputs
-from comfytui.workflow.prompt_text.rendering import is_text_key, reads_tags, slots_of
 from comfytui.workflow.prompt_text.template import MAX_TEMPLATE, escaped_text, may_vary
+from comfytui.workflow.prompt_text.template_keys import is_text_key, reads_tags, slots_of
 from comfytui.workflow.prompt_text.wildcards import Wildcards, load_wildcards
 from comfytui.workflow.unconverted import workflow_to_open
 

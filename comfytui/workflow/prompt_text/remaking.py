@@ -10,8 +10,9 @@ from comfytui.workflow.annotations import copy_cells, templates_of
 from comfytui.workflow.field_keys import Field, FieldKey, FieldValue, node_key
 from comfytui.workflow.graph import Graph, Workflow, read_values, workflow_of
 from comfytui.workflow.nodes import value_at
-from comfytui.workflow.prompt_text.rendering import PromptTextError, PromptTools, render, slots_of, template_keys
+from comfytui.workflow.prompt_text.rendering import PromptTextError, PromptTools, render
 from comfytui.workflow.prompt_text.template import unknown_wildcards
+from comfytui.workflow.prompt_text.template_keys import slots_of, template_keys
 from comfytui.workflow.seeds import reseed
 
 

@@ -8,7 +8,8 @@ from comfytui.workflow.annotations import restore_templates
 from comfytui.workflow.graph import workflow_of
 from comfytui.workflow.prompt_text.literal import literal_texts
 from comfytui.workflow.prompt_text.lora_tags import LoraTag, LoraTagError, match_lora, take_lora_tags
-from comfytui.workflow.prompt_text.rendering import PromptTextError, PromptTools, needs_loras, render
+from comfytui.workflow.prompt_text.rendering import PromptTextError, PromptTools, render
+from comfytui.workflow.prompt_text.template_keys import needs_loras
 from comfytui.workflow.prompt_text.wildcards import NO_WILDCARDS
 
 NAMES = ("styles/ink.safetensors", "Detail_Tweaker.safetensors", "a/same.pt", "b/same.pt", "deep\\wash.safetensors")

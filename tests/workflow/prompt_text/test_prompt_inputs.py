@@ -9,14 +9,8 @@ from comfytui.workflow.field_keys import FieldValue
 from comfytui.workflow.graph import workflow_of
 from comfytui.workflow.prompt_text.literal import literal_texts
 from comfytui.workflow.prompt_text.prompt_inputs import prompt_inputs
-from comfytui.workflow.prompt_text.rendering import (
-    PromptTextError,
-    PromptTools,
-    check_choices,
-    needs_loras,
-    render,
-    template_keys,
-)
+from comfytui.workflow.prompt_text.rendering import PromptTextError, PromptTools, check_choices, render
+from comfytui.workflow.prompt_text.template_keys import needs_loras, template_keys
 from comfytui.workflow.prompt_text.wildcards import NO_WILDCARDS
 from tests.workflow.graphs import node
 from tests.workflow.graphs.stable_diffusion import sd15
