@@ -77,7 +77,6 @@ def _doubled(workflow: dict[str, Any]) -> dict[str, Any]:
             **node,
             "id": first + number,
             "type": f"copy-{node['type']}",
-            "inputs": [{**each, "link": None} for each in node["inputs"]],
             "outputs": [{**each, "links": []} for each in node["outputs"]],
         }
         for number, node in enumerate(each for each in workflow["nodes"] if each["type"] in ids)
