@@ -117,6 +117,6 @@ def edit_text(
         if result is not None:
             take(result)
 
-    screen = TextScreen(item.label, area, expand)
+    screen = TextScreen(item.label, area, take, expand)
     app.push_screen(screen, take_text)
     return screen

@@ -22,6 +22,7 @@ class TextScreen(ModalScreen[str]):
     Args:
         heading: What the text is.
         area: The text to begin with, and the tools to edit it.
+        follow: Gets the text as it is typed, should the program end here.
         expand: Shows what the text becomes; None for one that is no prompt.
     """
 
@@ -30,8 +31,15 @@ class TextScreen(ModalScreen[str]):
         Binding("f4", "expand", show=False, id="text-expansions"),
     ]
 
-    def __init__(self, heading: str, area: PromptArea, expand: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        heading: str,
+        area: PromptArea,
+        follow: Callable[[str], object],
+        expand: Callable[[str], None] | None = None,
+    ) -> None:
         super().__init__()
+        self._follow = follow
         self._heading = heading
         self._area = area
         self._expand = expand
@@ -46,6 +54,10 @@ class TextScreen(ModalScreen[str]):
     def on_mount(self) -> None:
         """Go to the end of the text."""
         self._area.move_cursor(self._area.document.end)
+
+    def on_text_area_changed(self) -> None:
+        """Pass on what is typed."""
+        self._follow(self._area.text)
 
     def action_take(self) -> None:
         """Close the screen with the text."""

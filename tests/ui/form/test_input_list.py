@@ -23,6 +23,7 @@ from comfytui.ui.form.input_list import InputList
 from comfytui.ui.form.input_rows import Heading, Item, Row
 from comfytui.ui.form.input_values import InputValues
 from comfytui.ui.form.workflow_inputs import WorkflowInputs
+from comfytui.ui.screens.text import TextScreen
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.graph import Workflow, apply_values, workflow_of
 from comfytui.workflow.input_specs import InputSpec, Upload
@@ -428,6 +429,18 @@ async def test_upload_that_fails_says_why(picture: Path) -> None:
         it.app.post_message(Paste(str(picture)))
         await it.shows("takes files")
         assert "old.png" in line(it, "Image ")
+
+
+async def test_text_of_several_lines_is_kept_when_the_program_ends_while_it_is_edited(tmp_path: Path) -> None:
+    drafts = DraftFolder(tmp_path)
+    async with screen(FakeBackend(), workflow=OTHER, drafts=drafts) as it:
+        await it.shows("dreamshaper_8")
+        await to_item(it, "21.text")
+        await it.press("enter")
+        await it.until(lambda: isinstance(it.app.screen, TextScreen), "the text")
+        await it.press("x", "y")
+        await it.press("ctrl+q")
+    assert drafts.read(OTHER)["21.text"] == "two\nlinesxy"
 
 
 def test_headings_of_nodes_are_safe_to_print_whatever_their_ids_are() -> None:
