@@ -131,6 +131,13 @@ def seed_range(spec: InputSpec) -> SeedRange:
     return SeedRange(low, max(int(min(spec.maximum or MAX_SEED, MAX_SEED)), low))
 
 
+def text_of(value: FieldValue) -> str:
+    """Return a value as it is typed, the reverse of `parse_input`."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
 def parse_input(text: str, spec: InputSpec, label: str = "This") -> FieldValue:
     """Parse text that a user typed.
 

@@ -90,10 +90,3 @@ def _same_kind(value: object, other: object) -> bool:
     return any(isinstance(value, kind) and isinstance(other, kind) for kind in kinds) and isinstance(
         value, bool
     ) == isinstance(other, bool)
-
-
-def text_of(value: FieldValue) -> str:
-    """Return a value as it is typed in a form."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from comfytui.workflow.fields import Field
 from comfytui.workflow.graph import apply_values, read_values, workflow_of
+from comfytui.workflow.input_specs import text_of
 from comfytui.workflow.nodes import value_at
 from comfytui.workflow.prompt_text.rendering import PromptTools, render
-from comfytui.workflow.recall import recalled_values, same_shape, text_of
+from comfytui.workflow.recall import recalled_values, same_shape
 from tests.workflow.graphs import stable_diffusion
 
 GRAPH = stable_diffusion.sd15()

@@ -12,7 +12,8 @@ from comfytui.ui.dashboard.workflow_actions import WorkflowActions
 from comfytui.ui.form import rows
 from comfytui.workflow.fields import FieldKey, FieldValue
 from comfytui.workflow.graph import Graph, Workflow, workflow_of
-from comfytui.workflow.recall import recalled_values, text_of
+from comfytui.workflow.input_specs import text_of
+from comfytui.workflow.recall import recalled_values
 from comfytui.workflow.seeds import SeedMode
 
 MAX_NAME = 40

@@ -2,8 +2,8 @@
 
 from comfytui.sanitize import sanitize
 from comfytui.ui.form.input_rows import Item
-from comfytui.ui.form.input_values import InputValues, text_of
-from comfytui.workflow.input_specs import InputSpec
+from comfytui.ui.form.input_values import InputValues
+from comfytui.workflow.input_specs import InputSpec, text_of
 
 MAX_FILE_VALUE = 60
 """Characters of the value in the file that are shown."""

@@ -8,7 +8,7 @@ from comfytui.sanitize import sanitize
 from comfytui.ui.form.input_rows import Item
 from comfytui.workflow.axes import Axes, parse_axis
 from comfytui.workflow.fields import FieldKey, FieldValue
-from comfytui.workflow.input_specs import InputSpec, parse_input, unknown_choice_error
+from comfytui.workflow.input_specs import InputSpec, parse_input, text_of, unknown_choice_error
 from comfytui.workflow.nodes import is_number
 
 MAX_CHOICE: Final = 80
@@ -143,13 +143,6 @@ class InputValues:
         except ValueError:
             return ()
         return values if len(values) > 1 else ()
-
-
-def text_of(value: FieldValue) -> str:
-    """Return a value as it is typed."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
 
 
 def _is_same(text: str, item: Item) -> bool:
