@@ -221,5 +221,5 @@ async def test_limit_on_uploads_is_said_in_words(sim: SimServer, tmp_path: Path)
         for size, shown in ((1_100_000, "1.1 MB"), (50_000_000, "50.0 MB")):
             with pytest.raises(ServerError, match=rf"{re.escape(shown)}.* Make it smaller"):
                 await client.upload(bytes(size), "large.png")
-        assert len(nginx.answered(413)) == 2
+        await eventually(lambda: len(nginx.answered(413)) == 2, "the log of both")
         assert sim.files.uploads()[-1] == "small.png"

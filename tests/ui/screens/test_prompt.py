@@ -74,6 +74,9 @@ async def test_a_json_that_cannot_be_saved_is_said(tmp_path: Path) -> None:
 async def test_it_shows_what_is_sent_for_the_first_image(mode: str, tmp_path: Path) -> None:
     backend = FakeBackend()
     async with screen(backend, output=tmp_path) as it:
+        await it.until(
+            lambda: it.app.screen.query_one("#model", Select).value == "dreamshaper_8.safetensors", "the models"
+        )
         template = "a {red|blue|green|grey} fox"
         for field, text in {"prompt": template, "steps": "20, 30", "seed": "5", "images": "3"}.items():
             await it.write(field, text)

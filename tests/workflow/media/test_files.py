@@ -130,7 +130,7 @@ def message_of(content: bytes) -> str:
 
 @pytest.mark.parametrize("content", ALL.values(), ids=ALL.keys())
 def test_both_formats_are_found(content: bytes) -> None:
-    assert document_from_bytes(content, "x", "The file") == WorkflowDocument("x", GRAPH, EDITOR)
+    assert document_from_bytes(content, "x", "The file") == WorkflowDocument("x", GRAPH, EDITOR, is_sent=True)
 
 
 @pytest.mark.parametrize("content", ALL.values(), ids=ALL.keys())
@@ -164,7 +164,7 @@ def moved_behind(path: Path, folder: Path, size: int) -> Path:
 def test_of_a_huge_video_only_the_metadata_are_read(name: str, tmp_path: Path) -> None:
     path = moved_behind(Path(__file__).parent / "files" / name, tmp_path, 5 * 2**30)
     with memory_limit(2**20):
-        assert load_document(path) == WorkflowDocument("video", GRAPH, EDITOR)
+        assert load_document(path) == WorkflowDocument("video", GRAPH, EDITOR, is_sent=True)
 
 
 @pytest.mark.parametrize("name", ["audio.flac", "audio.mp3", "faststart.mp4", "video.webm"])
@@ -205,7 +205,9 @@ def avif_in_parts(exif: bytes) -> bytes:
 def test_metadata_in_parts_are_put_together() -> None:
     image = (Path(__file__).parent / "files/image.avif").read_bytes()
     exif = image[image.index(b"Exif\0\0MM") - 4 :]
-    assert document_from_bytes(avif_in_parts(exif), "x", "The file") == WorkflowDocument("x", GRAPH, EDITOR)
+    assert document_from_bytes(avif_in_parts(exif), "x", "The file") == WorkflowDocument(
+        "x", GRAPH, EDITOR, is_sent=True
+    )
 
 
 def avif_of(places: bytes) -> bytes:
