@@ -11,10 +11,10 @@ from comfytui.sanitize import sanitize
 from comfytui.ui.form.controls import SEVERAL_KEY
 from comfytui.ui.form.input_controls import ValueEditor
 from comfytui.ui.form.input_rows import Item
-from comfytui.ui.form.local_files import is_local, local_file, local_folder
 from comfytui.ui.form.prompt_area import PromptArea
 from comfytui.ui.form.value_dialogs import browse, pick_several, pick_value
 from comfytui.ui.form.value_dialogs import edit_text as show_text
+from comfytui.ui.typed_path import is_local, local_file, local_folder
 from comfytui.workflow.fields import FieldKey
 
 if TYPE_CHECKING:
