@@ -113,14 +113,14 @@ class PromptActions:
 
     def show_prompt(self) -> None:
         """Show what is sent for the first image of the next batch; of a form with a mistake, the workflow as it was."""
-        from comfytui.ui.screens.prompt import PromptScreen
+        from comfytui.ui.screens.sent_prompt import SentPromptScreen
 
         form, folder = self._context.form, self._context.options.output
         workflow, values = form.workflow, form.read() if form.workflow.graph else None
         if values:
             workflow = replace(workflow, findings=valid_findings(workflow, form.texts()))
         self._context.screen.app.push_screen(
-            PromptScreen(workflow, partial(self._first_graph, workflow, values), folder)
+            SentPromptScreen(workflow, partial(self._first_graph, workflow, values), folder)
         )
 
     async def _first_graph(self, workflow: "Workflow", values: "BatchValues | None") -> "tuple[Graph, str]":

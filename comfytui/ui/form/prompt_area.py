@@ -233,10 +233,10 @@ class PromptArea(TextArea):
 
     def action_enlarge(self) -> None:
         """Show the prompt on the whole screen."""
-        from comfytui.ui.screens.prompt_screen import PromptScreen
+        from comfytui.ui.screens.enlarged_prompt import EnlargedPromptScreen
 
-        if not isinstance(self.screen, PromptScreen):
-            self.app.push_screen(PromptScreen(self), self._take_enlarged)
+        if not isinstance(self.screen, EnlargedPromptScreen):
+            self.app.push_screen(EnlargedPromptScreen(self), self._take_enlarged)
 
     @property
     def newest_text(self) -> str:

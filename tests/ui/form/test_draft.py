@@ -9,7 +9,7 @@ import pytest
 from textual.widgets import Input, Select, TextArea
 
 from comfytui.ui.drafts import DraftFolder
-from comfytui.ui.screens.prompt_screen import PromptScreen
+from comfytui.ui.screens.enlarged_prompt import EnlargedPromptScreen
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.graph import workflow_of
 from tests.fake_backend import FakeBackend
@@ -151,7 +151,7 @@ async def test_draft_has_what_is_typed_on_the_whole_screen_when_the_program_ends
     async with screen(FakeBackend(), drafts=drafts) as it:
         await it.write("prompt", "a fox")
         await it.press("alt+z")
-        await it.until(lambda: isinstance(it.app.screen, PromptScreen), "the whole screen")
+        await it.until(lambda: isinstance(it.app.screen, EnlargedPromptScreen), "the whole screen")
         await it.press("space", "i", "n")
         await it.press("ctrl+q")
     assert drafts.read(txt2img())["prompt"] == "a fox in"
@@ -162,7 +162,7 @@ async def test_draft_has_what_is_typed_in_the_form_after_the_whole_screen(tmp_pa
     async with screen(FakeBackend(), drafts=drafts) as it:
         await it.write("prompt", "a fox")
         await it.press("alt+z")
-        await it.until(lambda: isinstance(it.app.screen, PromptScreen), "the whole screen")
+        await it.until(lambda: isinstance(it.app.screen, EnlargedPromptScreen), "the whole screen")
         await it.press("space", "i", "n", "escape")
         await it.until(lambda: it.app.screen.query("#prompt"), "the form")
         await it.press("backspace", "backspace")

@@ -7,7 +7,7 @@ import pytest
 from textual.widgets import Select
 
 from comfytui.ui.form import rows
-from comfytui.ui.screens.prompt import PromptScreen
+from comfytui.ui.screens.sent_prompt import SentPromptScreen
 from comfytui.workflow.annotations import cell_of
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.editor.findings import Finding
@@ -27,7 +27,7 @@ async def test_it_lists_what_was_changed_in_the_form(size: tuple[int, int]) -> N
         await it.shows('text: "" → a [red] fox')
         assert '    "class_type": "KSampler"' in it.text
         await it.press("f6")
-        assert not isinstance(it.app.screen, PromptScreen)
+        assert not isinstance(it.app.screen, SentPromptScreen)
         assert not backend.submitted
 
 

@@ -11,7 +11,7 @@ from comfytui.ui.form.prompt_area import PromptArea
 from comfytui.ui.widgets.footer import KeyFooter
 
 
-class PromptScreen(Screen[str]):
+class EnlargedPromptScreen(Screen[str]):
     """Returns the text when it is closed.
 
     Args:

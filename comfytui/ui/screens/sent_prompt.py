@@ -25,7 +25,7 @@ MAX_MESSAGE = 600
 """Characters of a message."""
 
 
-class PromptScreen(Screen[None]):
+class SentPromptScreen(Screen[None]):
     """Shows a prompt before it is sent.
 
     Args:
