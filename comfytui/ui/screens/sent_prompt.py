@@ -45,6 +45,8 @@ class SentPromptScreen(Screen[None]):
         self._workflow = workflow
         self._read = read
         self._folder = folder
+        self._graph: Graph = {}
+        self._is_read = asyncio.Event()
 
     def compose(self) -> ComposeResult:
         """Compose the sections that are known, which scroll with the others as one text."""
@@ -64,15 +66,16 @@ class SentPromptScreen(Screen[None]):
     def on_mount(self) -> None:
         """Let the arrow keys scroll the text, and read the prompt."""
         self.query_one(VerticalScroll).focus()
-        self._reading: Worker[Graph] = self.run_worker(self._show, group="read-prompt")
+        _: Worker[None] = self.run_worker(self._show, group="read-prompt")
 
-    async def _show(self) -> Graph:
+    async def _show(self) -> None:
         graph, note = await self._read()
+        self._graph = graph
+        self._is_read.set()
         if self.query("#json"):  # Not while it closes.
             texts = {"note": note, "changes": changes_text(changed_inputs(self._workflow.graph, graph))}
             for name, text in {**texts, "json": json_text(graph)}.items():
                 self.query_one(f"#{name}", Static).update(text)
-        return graph
 
     def action_copy(self) -> None:
         """Copy the JSON to the clipboard of the terminal."""
@@ -84,7 +87,8 @@ class SentPromptScreen(Screen[None]):
 
     async def _json(self) -> str:
         """Return the whole JSON, once it is read; `json_text` is cut and made safe to be shown."""
-        return json.dumps(await self._reading.wait(), indent=2)
+        await self._is_read.wait()
+        return json.dumps(self._graph, indent=2)
 
     def action_save(self) -> None:
         """Save the JSON as a new file in the folder for saved files."""

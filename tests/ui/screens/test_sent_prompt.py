@@ -1,5 +1,6 @@
 """F6 shows the prompt before it is sent, with what the form changed."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from comfytui.ui.screens.sent_prompt import SentPromptScreen
 from comfytui.workflow.annotations import cell_of
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.editor.findings import Finding
-from comfytui.workflow.graph import Workflow
+from comfytui.workflow.graph import Graph, Workflow
 from tests.fake_backend import FakeBackend
 from tests.ui.screen import SIZES, screen
 
@@ -104,3 +105,22 @@ async def test_what_cannot_be_sent_says_why() -> None:
         await it.press("f6")
         await it.shows("It cannot be sent. ")
         await it.shows('text: "" → a <lora:nothing:1> fox')
+
+
+@pytest.mark.parametrize("key", ["c", "s"])
+async def test_it_can_be_closed_while_it_waits_for_what_is_copied_or_saved(key: str, tmp_path: Path) -> None:
+    async def read_never() -> tuple[Graph, str]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async with screen(FakeBackend(), output=tmp_path) as it:
+        await it.shows("live")
+        shown = SentPromptScreen(txt2img(), read_never, tmp_path)
+        await it.app.push_screen(shown)
+        await it.press(key)
+        await it.until(lambda: len([*shown.workers]) > 1, "the wait")
+        await it.press("escape")
+        await it.until(lambda: not shown.is_attached, "the end of the screen")
+        await it.press("escape")
+        assert it.app.return_code is None
+        assert not [*tmp_path.iterdir()]
