@@ -6,7 +6,7 @@ from enum import Enum, auto
 from typing import Any, Final
 
 from comfytui.workflow.editor.document import BYPASSED, INPUT_SIDE, MUTED, BoundarySlot, Link, LinkId, NodeId, SavedNode
-from comfytui.workflow.editor.input_definitions import ANY_TYPE, MATCH_TYPE, ClassDefinition, InputDefinition
+from comfytui.workflow.editor.input_definitions import ANY_TYPE, MATCH_TYPE, MISSING, ClassDefinition, InputDefinition
 
 
 class Kind(Enum):
@@ -120,10 +120,11 @@ class Node:
 
     def value_of(self, name: str) -> object:
         """Return the value of a widget, or of an instance's input; raises KeyError if there is none."""
-        for slot in self.inputs:
-            if slot.host and slot.name == name:
-                return slot.host.value
-        return self.widgets[name].value
+        hosts = (slot.host for slot in self.inputs if slot.host and slot.name == name)
+        value = (next(hosts, None) or self.widgets[name]).value
+        if value is MISSING:
+            raise KeyError(name)
+        return value
 
 
 @dataclass(slots=True)
@@ -145,6 +146,8 @@ class EditorGraph:
     links: dict[LinkId, Link]
     inputs: list[BoundaryInput]
     outputs: tuple[BoundarySlot, ...]
+    saved_widget_links: set[LinkId | None] = field(default_factory=set)
+    """The links that led to widgets when the file was saved; the server's classes may have those no more."""
     targets: dict[LinkId, list[tuple[Node, Input]]] = field(default_factory=dict)
     """The inputs that name each link: more than one only in malformed files."""
     by_origin: dict[NodeId, list[Link]] = field(default_factory=dict)
@@ -170,6 +173,10 @@ class EditorGraph:
         for link_id in self.inputs[index].links:
             if (link := self.links.get(link_id)) and link.origin_id == INPUT_SIDE:
                 yield from self.targets.get(link_id, ())
+
+    def stood_for_widget(self, index: int) -> bool:
+        """Whether an input of this subgraph had a value when the file was saved, which still holds its place."""
+        return not self.saved_widget_links.isdisjoint(self.inputs[index].links)
 
     def connect(self, node: Node, slot: Input, link: Link) -> None:
         """Link an input, instead of what it was linked to."""

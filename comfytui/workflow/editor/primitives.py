@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from math import floor, inf, isfinite, log10
 from typing import Any, Final, TypeAlias, TypeGuard
 
-from comfytui.workflow.editor.input_definitions import InputDefinition
+from comfytui.workflow.editor.input_definitions import MISSING, InputDefinition
 from comfytui.workflow.editor.json_values import as_list
 from comfytui.workflow.editor.nodes import EditorGraph, Kind, Node, Widget
 from comfytui.workflow.nodes import is_number
@@ -51,7 +51,7 @@ def _push(primitive: Node, fed: list[Widget], replace_text: Callable[[str], str]
     if not fed:
         return
     values = as_list(primitive.saved.values)
-    value = values[0] if values else fed[0].value
+    value = values[0] if values else next((each.value for each in fed if each.value is not MISSING), MISSING)
     value = _within_common_limits(value, [widget.definition for widget in fed if widget.definition])
     if isinstance(value, str) and primitive.saved.properties.get(_REPLACES):
         value = replace_text(value)

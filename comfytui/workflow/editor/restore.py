@@ -7,7 +7,7 @@ from typing import Final
 from comfytui.workflow.editor.document import SavedInput, SavedNode
 from comfytui.workflow.editor.dynamic_inputs import branch_inputs, grown_inputs
 from comfytui.workflow.editor.editor_widgets import last_widgets, stored_value, widgets_before, widgets_behind
-from comfytui.workflow.editor.input_definitions import ClassDefinition, ClassDefinitions, InputDefinition
+from comfytui.workflow.editor.input_definitions import MISSING, ClassDefinition, ClassDefinitions, InputDefinition
 from comfytui.workflow.editor.json_values import as_list, as_mapping
 from comfytui.workflow.editor.nodes import Input, Kind, Node, Widget
 from comfytui.workflow.editor.widget_values import SavedValues
@@ -44,6 +44,7 @@ def restore_node(saved: SavedNode, definitions: ClassDefinitions, subgraphs: Col
         node.inputs = [Input(each.name, each.type, each.link, each.widget) for each in saved.inputs]
         if node.kind is Kind.UNKNOWN:
             _add_undeclared(node, SavedValues(saved))
+            _add_named_by_inputs(node)
         return node
     node = Node(saved, Kind.CLASS, definition)
     _restore_inputs(node, definition)
@@ -109,6 +110,16 @@ def _further_inputs(node: Node, definition: ClassDefinition, known: Collection[s
         if not was_removed:
             kept.append(each)
     return [Input(each.name, each.type, each.link, each.widget) for each in kept]
+
+
+def _add_named_by_inputs(node: Node) -> None:
+    """Add the widgets of an unknown class that the saved inputs name: which of the saved values are theirs is unknown.
+
+    So the inputs of subgraphs that stand for them keep their places among those that have values.
+    """
+    for slot in node.inputs:
+        if slot.widget is not None and slot.widget not in node.widgets:
+            node.widgets[slot.widget] = Widget(slot.widget, MISSING)
 
 
 def _add_undeclared(node: Node, values: SavedValues) -> None:

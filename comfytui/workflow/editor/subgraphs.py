@@ -62,7 +62,10 @@ def build_graph(saved: SavedGraph, definitions: ClassDefinitions, graphs: Mappin
     """
     nodes = {each.id: restore_node(each, definitions, graphs) for each in saved.nodes}
     inputs = [BoundaryInput(each.name, each.type, [*each.links]) for each in saved.inputs]
-    graph = EditorGraph(saved.id, saved.name, nodes, dict(saved.links), inputs, saved.outputs)
+    widget_links = {slot.link for each in saved.nodes for slot in each.inputs if slot.widget is not None}
+    graph = EditorGraph(
+        saved.id, saved.name, nodes, dict(saved.links), inputs, saved.outputs, saved_widget_links=widget_links
+    )
     for link in graph.links.values():
         graph.by_origin.setdefault(link.origin_id, []).append(link)
     for node in nodes.values():
@@ -94,9 +97,10 @@ def _restore_instance(host: Node, subgraph: EditorGraph) -> None:
         add_host_input(host, subgraph, index)
         links = saved_links.setdefault(boundary.name, iter(by_name.get(boundary.name, ())))
         host.inputs[index].link = next(links, None)
-    own = (slot.host for slot in host.inputs if slot.host)
+    own = (slot.host for index, slot in enumerate(host.inputs) if slot.host or subgraph.stood_for_widget(index))
     for value, host_value in zip(as_list(host.saved.values), own, strict=False):
-        host_value.value = value
+        if host_value is not None:
+            host_value.value = value
     _apply_quarantine(host)
 
 
