@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from rich.text import Text
 from textual import on, work
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
@@ -33,19 +33,20 @@ from comfytui.ui.options import NoDemoError, Options
 from comfytui.ui.screens.confirm import ConfirmScreen
 from comfytui.ui.screens.help import HelpScreen
 from comfytui.ui.screens.start import ENTER_ADDRESS, NO_SERVER, StartScreen
+from comfytui.ui.style_sheets import StyledScreens
 from comfytui.ui.terminal.ascii_filter import AsciiFilter
 from comfytui.ui.terminal.control_filter import ControlFilter
 from comfytui.ui.terminal.driver import TerminalDriver
 from comfytui.ui.terminal.key_queue import KeyQueue
 from comfytui.ui.terminal.shutdown import Hook
 from comfytui.ui.terminal.timers import OneShotTimers
-from comfytui.ui.themes import SHEETS, THEMES, default_theme
+from comfytui.ui.themes import THEMES, default_theme
 
 MAX_MESSAGES = 4
 """Messages that are shown at once; the oldest are removed."""
 
 
-class ComfyApp(OneShotTimers, App[None]):
+class ComfyApp(OneShotTimers, StyledScreens):
     """Shows the dashboard of one server, or the start screen while there is none.
 
     Args:
@@ -86,8 +87,7 @@ class ComfyApp(OneShotTimers, App[None]):
 
     def on_mount(self) -> None:
         """Open the server's dashboard, or the start screen."""
-        # Not by CSS_PATH: Textual reads that twice, before and after it sets the theme.
-        self.stylesheet.read_all([*SHEETS])
+        self.read_sheets(of_screens=self._server is None)
         self._stored_theme = self.theme
         self.theme_changed_signal.subscribe(self, self._store_theme)
         if self._server is None:
