@@ -182,7 +182,11 @@ def test_no_package_uses_a_library_that_is_not_its_business(path: Path) -> None:
         ),
         ("comfytui.session.jobs.summarise comfytui.session.selectors", "textual httpx websockets aiohttp"),
         ("comfytui.workflow.graph comfytui.workflow.parameters", "textual httpx websockets aiohttp"),
-        ("comfytui.ui.app", "aiohttp comfytui.workflow.media.metadata comfytui.workflow.document_files"),
+        (
+            "comfytui.ui.app",
+            "aiohttp comfytui.ui.screens.job comfytui.ui.screens.start comfytui.workflow.media.metadata "
+            "comfytui.workflow.document_files",
+        ),
         (
             "comfytui.ui.dashboard.screen comfytui.service.supervisor",
             "aiohttp dynamicprompts msgspec http.cookiejar comfytui.service.definitions comfytui.session.connection "

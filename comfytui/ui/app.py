@@ -32,7 +32,6 @@ from comfytui.ui.keys import HELP_BINDING, QUIT_BINDING, palette_bindings
 from comfytui.ui.options import NoDemoError, Options
 from comfytui.ui.screens.confirm import ConfirmScreen
 from comfytui.ui.screens.help import HelpScreen
-from comfytui.ui.screens.start import ENTER_ADDRESS, NO_SERVER, StartScreen
 from comfytui.ui.style_sheets import StyledScreens
 from comfytui.ui.terminal.ascii_filter import AsciiFilter
 from comfytui.ui.terminal.control_filter import ControlFilter
@@ -91,9 +90,7 @@ class ComfyApp(OneShotTimers, StyledScreens):
         self._stored_theme = self.theme
         self.theme_changed_signal.subscribe(self, self._store_theme)
         if self._server is None:
-            last = self.options.last_server
-            away = f"{last} does not answer. {ENTER_ADDRESS}" if last else f"{NO_SERVER} {ENTER_ADDRESS}"
-            self._show(StartScreen(self.options.start_note or away, url=last))
+            self._ask_for_server(self.options.start_note, self.options.last_server)
         else:
             self.open_server(self._server, self.options.typed_server)
 
@@ -124,7 +121,7 @@ class ComfyApp(OneShotTimers, StyledScreens):
                 self.options, remember_server=lambda _: None, reopen_command=(), journal=None, drafts=NO_DRAFTS
             )
         except NoDemoError as error:
-            self._show(StartScreen(str(error), url=self._typed_server))
+            self._ask_for_server(str(error), self._typed_server)
         else:
             self.open_server(Server.from_url(url))
 
@@ -211,7 +208,12 @@ class ComfyApp(OneShotTimers, StyledScreens):
             self.exit(return_code=1, message=Text(reason))
             return
         self.clear_notifications()
-        self._show(StartScreen(reason, url=self._typed_server))
+        self._ask_for_server(reason, self._typed_server)
+
+    def _ask_for_server(self, note: str, url: str) -> None:
+        from comfytui.ui.screens.start import StartScreen  # Late: the first paint of a dashboard does not need it.
+
+        self._show(StartScreen(note, url=url))
 
     def _show(self, screen: Screen[None]) -> None:
         """Replace the current screen, but not Textual's default one, which stays at the bottom of the stack."""

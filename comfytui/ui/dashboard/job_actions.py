@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from comfytui.comfy.errors import ComfyError
 from comfytui.presentation.command_text import cancellation_message
@@ -14,7 +14,9 @@ from comfytui.session.model import Job, JobStatus
 from comfytui.session.selectors import batch_of, cancellable_jobs, counts_of
 from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.downloads import start_saving
-from comfytui.ui.screens.job import JobScreen
+
+if TYPE_CHECKING:
+    from comfytui.ui.screens.job import JobScreen
 
 T = TypeVar("T", Cancelled, BatchCancelled)
 
@@ -34,6 +36,7 @@ class JobActions:
         self._context = context
         self._recall = recall
         self._lost: list[Job] = []
+        self._job_screen: JobScreen | None = None
 
     def cancel(self) -> None:
         """Cancel the selected job, after confirmation if it is another client's or interrupting may stop another."""
@@ -82,16 +85,20 @@ class JobActions:
 
     def show(self) -> None:
         """Show the selected job on a screen of its own."""
+        # Imported late: the first paint does not need it.
+        from comfytui.ui.screens.job import JobScreen
+
         context = self._context
         if job := context.panel.selected_job():
             screen = JobScreen(context.service, context.state, job.prompt_id, context.options.output, self._recall)
+            self._job_screen = screen
             context.screen.app.push_screen(screen)
 
-    def update_job_screens(self) -> None:
-        """Pass the newest state on to the screens that show a job."""
-        for screen in self._context.screen.app.screen_stack:
-            if isinstance(screen, JobScreen):
-                screen.follow(self._context.state)
+    def update_job_screen(self) -> None:
+        """Pass the newest state on to the screen that shows a job, if there is one."""
+        screen = self._job_screen
+        if screen is not None and screen in self._context.screen.app.screen_stack:
+            screen.follow(self._context.state)
 
     def save(self) -> None:
         """Save the files of the selected job."""

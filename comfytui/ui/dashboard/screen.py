@@ -168,7 +168,7 @@ class Dashboard(DashboardActions):
         self._pages.choose_first()
         self._images.show_newest()
         self._offer_keys()
-        self._job_actions.update_job_screens()
+        self._job_actions.update_job_screen()
         if self._connection.follow():
             self._form_actions.load_choices()
             self._prompt_actions.forget_server()

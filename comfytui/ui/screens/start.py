@@ -57,7 +57,7 @@ class StartScreen(Screen[None]):
     """Asks which server to open.
 
     Args:
-        note: Why the screen is shown.
+        note: Why the screen is shown; without one, because no server answers.
         url: The address to begin with.
     """
 
@@ -71,7 +71,8 @@ class StartScreen(Screen[None]):
 
     def __init__(self, note: str, *, url: str = "") -> None:
         super().__init__()
-        self._note = note
+        away = f"{url} does not answer." if url else NO_SERVER
+        self._note = note or f"{away} {ENTER_ADDRESS}"
         self._url = url
 
     def compose(self) -> ComposeResult:
