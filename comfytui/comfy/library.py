@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from comfytui.comfy.errors import ServerError
+from comfytui.comfy.errors import ComfyError, ServerError
 from comfytui.comfy.http.api import NOT_FOUND, HttpApi, path_segment
 from comfytui.comfy.limits import (
     DEFINITION_LIMIT,
@@ -66,9 +66,12 @@ class ServerLibrary(HttpApi):
     async def templates(self) -> "tuple[TemplateGroup, ...]":
         """Return the templates of ComfyUI itself by kind, then those of packs of nodes by pack; empty without any.
 
+        One of them that cannot be read does not hide the other: then a group without templates says so.
+
         Raises:
-            ComfyError: Neither can be read: one of them that is broken does not hide the other.
+            ComfyError: Nothing can be read.
         """
+        from comfytui.comfy.protocol.library import TemplateGroup
         from comfytui.comfy.protocol.parse_library import parse_pack_templates, parse_template_index
 
         # The first are files of the editor, which have no `/api` before them.
@@ -77,11 +80,18 @@ class ServerLibrary(HttpApi):
             self._get_if_there("/workflow_templates", parse_pack_templates),
             return_exceptions=True,
         )
-        found = tuple(group for part in parts if isinstance(part, tuple) for group in part)
-        errors = [part for part in parts if isinstance(part, BaseException)]
-        if errors and not found:
+        found = list[TemplateGroup]()
+        for title, part in zip(("ComfyUI", "Packs of nodes"), parts, strict=True):
+            if isinstance(part, ComfyError):
+                found.append(TemplateGroup(title, (), str(part)))
+            elif isinstance(part, BaseException):
+                raise part
+            else:
+                found.extend(part or ())
+        errors = [part for part in parts if isinstance(part, ComfyError)]
+        if errors and not any(group.templates for group in found):
             raise errors[0]
-        return found
+        return tuple(found)
 
     async def template(self, template: "Template") -> Json:
         """Return a template as it is; None if the server no longer has it."""

@@ -43,7 +43,10 @@ class Library(Protocol):
         """Return a saved workflow, by its `SavedWorkflow.path`; None if the server no longer has it."""
 
     async def templates(self) -> "tuple[TemplateGroup, ...]":
-        """Return the templates by kind, then those of packs of nodes by pack; empty where there are none."""
+        """Return the templates by kind, then those of packs of nodes by pack; empty where there are none.
+
+        A group without templates says why some could not be read.
+        """
 
     async def template(self, template: "Template") -> Json:
         """Return a template as the editor reads it; None if the server no longer has it."""

@@ -107,7 +107,8 @@ async def test_a_broken_index_does_not_hide_the_templates_of_packs(broken: Handl
     packs = {"GET /api/workflow_templates": answering({"pack": ["one"]})}
     index = {"GET /templates/index.json": broken}
     found = await asked(lambda client: client.templates(), {**packs, **index})
-    assert [group.title for group in found] == ["pack"]
+    assert [(group.title, len(group.templates)) for group in found] == [("ComfyUI", 0), ("pack", 1)]
+    assert [bool(group.problem) for group in found] == [True, False]
     with pytest.raises(ComfyError):
         await asked(lambda client: client.templates(), index)
 

@@ -44,6 +44,8 @@ class TemplateGroup:
 
     title: str
     templates: tuple[Template, ...]
+    problem: str = ""
+    """Why they could not be read; empty if they could."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,7 @@ class WorkflowPicker:
             _: Worker[None] = self._dialog.run_worker(read, group="server-lists", exclusive=True)
 
     async def _read_server(self, shown: FilterList) -> None:
+        _set_group(shown, sources.jobs_group(self._context))
         await asyncio.gather(
             self._add(shown, sources.SAVED, sources.saved_group),
             self._add(shown, sources.TEMPLATES, sources.template_group),

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from comfytui.comfy.limits import LIBRARY_LIMIT
 from comfytui.comfy.protocol.library import SavedWorkflow, Template, TemplateGroup
 from comfytui.sanitize import sanitize
 from comfytui.session.model import Batch, Job
@@ -129,7 +130,7 @@ async def saved_group(context: DashboardContext) -> EntryGroup[Target]:
     if saved is None:
         return EntryGroup(SAVED, note="This server keeps no workflows of its users.")
     entries = [entry_of(each.path.removesuffix(".json"), _saved_source(context, each), "saved") for each in saved]
-    return EntryGroup(SAVED, entries)
+    return EntryGroup(SAVED, entries, note=_cut_note(len(saved)))
 
 
 def _saved_source(context: DashboardContext, saved: SavedWorkflow) -> Source:
@@ -148,7 +149,15 @@ async def template_group(context: DashboardContext) -> EntryGroup[Target]:
         for group in groups
         for each in group.templates
     ]
-    return EntryGroup(TEMPLATES, entries)
+    notes = [f"Not all could be read. {group.title}: {group.problem}" for group in groups if group.problem]
+    own = sum(not each.pack for group in groups for each in group.templates)
+    notes.append(_cut_note(max(own, len(entries) - own)))
+    return EntryGroup(TEMPLATES, entries, note=" ".join(filter(None, notes)))
+
+
+def _cut_note(count: int) -> str:
+    """Return that no more are read than are listed, if so many are."""
+    return f"No more than the first {LIBRARY_LIMIT:,} are listed." if count >= LIBRARY_LIMIT else ""
 
 
 def _kind(group: TemplateGroup, template: Template) -> str:

@@ -30,8 +30,8 @@ DESCRIBE_DELAY: Final = 0.12
 MAX_DESCRIPTION: Final = 1_000
 """Characters of a description that are shown."""
 ALL: Final = "All"
-PARTS: Final = 4
-"""Tabs, input, list and description."""
+PARTS: Final = 5
+"""Tabs, input, list, note and description."""
 
 Describe = Callable[[Entry[Any]], Awaitable[str]]
 """Returns a text about an entry; it may take its time."""
@@ -90,6 +90,7 @@ class FilterList(Vertical):
         control.cursor_blink = False
         yield control
         yield MatchList()
+        yield Paragraph(id="note", classes="help")
         yield Paragraph(id="description", classes="help")
 
     def on_mount(self) -> None:
@@ -190,6 +191,8 @@ class FilterList(Vertical):
             return
         search = self._search
         self.query_one(MatchList).show(search, self._empty_text(), position)
+        notes = " ".join(group.note for group in self._shown_groups() if group.note and group.entries)
+        self.query_one("#note", Paragraph).set_text(sanitize(notes, MAX_DESCRIPTION))
         shown = "" if not search.words else f"{len(search.found):,}{'' if search.done else '+'} of "
         self.border_subtitle = f"{shown}{search.total:,}"
 

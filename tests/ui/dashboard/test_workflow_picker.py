@@ -1,6 +1,7 @@
 """ctrl+o lists workflows from everywhere, and shows the chosen one in the form."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -10,7 +11,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ServerError
-from comfytui.comfy.protocol.library import SavedWorkflow, Template
+from comfytui.comfy.limits import LIBRARY_LIMIT
+from comfytui.comfy.protocol.library import SavedWorkflow, Template, TemplateGroup
 from comfytui.comfy.protocol.models import Json
 from comfytui.comfy.server import Server
 from comfytui.service.submission.batch import batch_request
@@ -263,3 +265,40 @@ async def test_lists_of_a_server_that_was_away_follow_as_soon_as_it_answers() ->
         backend.is_up = True
         await it.shows("Templates 1")
         await it.shows("1 of ")
+
+
+async def test_lists_of_another_server_follow_when_it_is_accepted() -> None:
+    async with SimServer(QUICK) as sim, screen(sim.url) as it:
+        await it.generate("a red fox", images="1")
+        await it.has_jobs(JobStatus.SUCCEEDED)
+        await it.press("ctrl+o")
+        await it.shows("Templates 7  Jobs 1")
+        await sim.restart(replace(QUICK, card="NVIDIA GeForce RTX 3060", vram_gib=12, has_workflows=False))
+        await it.shows("Switch to this one?")
+        await it.press("y")
+        await it.shows("Templates 0  Jobs 0")
+
+
+async def test_an_index_of_templates_that_cannot_be_read_is_said_beside_those_of_packs() -> None:
+    backend = FakeBackend()
+    lab = TemplateGroup("lab-nodes", (Template("one", "one", "lab-nodes"),))
+
+    async def read() -> tuple[TemplateGroup, ...]:
+        return TemplateGroup("ComfyUI", (), "The server has a \x1b[31mfault (500)."), lab
+
+    setattr(backend, "templates", read)  # noqa: B010 - a method to the type checker
+    async with screen(backend) as it:
+        await pick(it, "")
+        await it.shows("Templates 1")
+        await it.shows("Not all could be read. ComfyUI: The server has a fault (500).")
+        await it.press("right", "right")
+        await it.until(lambda: "Not all" not in it.text, "another list")
+
+
+async def test_lists_that_are_cut_say_so() -> None:
+    backend = FakeBackend()
+    backend.saved = {f"w{number}.json": 0 for number in range(LIBRARY_LIMIT)}
+    async with screen(backend) as it:
+        await pick(it, "")
+        await it.shows("Saved 20,000")
+        await it.shows("No more than the first 20,000 are listed.")
