@@ -21,6 +21,7 @@ from tests.faults.proxy import Proxy, proxy_to
 from tests.ui.dashboard.test_open_workflows import open_
 from tests.ui.form.test_input_list import filled_in, inputs, line, node, to_item, with_nodes, with_picture
 from tests.ui.screen import Screen, screen
+from tests.waiting import TIMEOUT
 
 SIZE = (200, 60)
 
@@ -211,6 +212,8 @@ async def test_upload_ends_in_words_with_a_link_that_breaks(tmp_path: Path) -> N
 
 async def test_form_that_is_replaced_ends_its_upload(tmp_path: Path) -> None:
     async with uploading_slowly(tmp_path) as (it, sim, proxy):
+        # A busy machine may take longer to open the workflow than a message is shown.
+        setattr(it.app, "NOTIFICATION_TIMEOUT", TIMEOUT)  # noqa: B010 - a constant to the type checker
         await open_(it, with_nodes(**{"20": node("LoadImage", image="other.png")}))
         await it.shows("The upload of large.png")
         proxy.throttle(None)
