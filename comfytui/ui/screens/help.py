@@ -31,6 +31,8 @@ FORM_BINDING_IDS = (
     "undo-form",
 )
 """The dashboard's bindings that act in the form too."""
+OMITTED_BINDING_IDS = {"help-anywhere", "help", "raise-prompt-weight", "lower-prompt-weight"}
+"""Those that other lines of the help describe."""
 
 Keys = Iterable[tuple[str, str]]
 
@@ -45,7 +47,7 @@ def keys_of(screen: Screen[Any]) -> Iterable[tuple[str, Keys]]:
     own = {each.id: each for _, each in screen._bindings if each.id and each.description and each.action != "help"}
     if own.keys() >= {*FORM_BINDING_IDS}:
         listed = [each for each in keys.DASHBOARD_BINDINGS if keys.is_supported(screen, each)]
-        known = {each.id or "": each for each in listed if each.action != "help"}
+        known = {each.id or "": each for each in listed if each.id not in OMITTED_BINDING_IDS}
         yield "Form", [*(keys.describe(known.pop(name)) for name in FORM_BINDING_IDS), *keys.FORM_KEYS]
         yield COMMANDS_TITLE, [*keys.QUEUE_KEYS, *map(keys.describe, known.values())]
     elif own:

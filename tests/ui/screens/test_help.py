@@ -4,7 +4,7 @@ import pytest
 from textual.widgets import TextArea
 
 from comfytui.ui.screens.confirm import ConfirmScreen
-from comfytui.ui.screens.help import HelpScreen
+from comfytui.ui.screens.help import COMMANDS_TITLE, HelpScreen
 from tests.fake_backend import FakeBackend
 from tests.sim.graphs import text_to_image
 from tests.ui.screen import Screen, screen
@@ -43,6 +43,16 @@ async def test_f1_opens_help_from_text_field(server: FakeBackend, size: tuple[in
         await it.shows("? Help")
         assert "F1" not in it.text
         await help_comes_and_goes(it, "next field", leave="escape")
+
+
+async def test_help_names_the_keys_of_the_prompt_only_among_those_of_the_form(server: FakeBackend) -> None:
+    async with screen(server, (120, 60)) as it:
+        await it.shows("live")
+        await it.press("f1")
+        await it.shows(COMMAND)
+        form, commands = it.text.split(COMMANDS_TITLE)
+        assert "weight of the word or parenthesis" in form
+        assert "eight" not in commands
 
 
 async def test_f1_opens_help_from_job_screen_dialog_and_palette(server: FakeBackend) -> None:
