@@ -9,6 +9,7 @@ from textual.app import App
 from comfytui.ui.form.controls import SEVERAL_SEPARATOR, name_group
 from comfytui.ui.form.input_rows import Item
 from comfytui.ui.widgets.entry_search import Entry, EntryGroup
+from comfytui.workflow.input_specs import text_of
 
 if TYPE_CHECKING:
     from comfytui.ui.form.prompt_area import PromptArea
@@ -41,8 +42,8 @@ def pick_value(app: App[Any], item: Item, text: str, query: str, take: Take, tak
     from comfytui.ui.screens.picker import PickerScreen
 
     names = item.spec.options or ()
-    if item.spec.upload and text and text not in names:
-        # A file that was uploaded after the server was asked for the names.
+    if item.spec.upload and text not in names and text not in {"", text_of(item.value)}:
+        # A file that was uploaded after the server was asked for the names; one that the workflow names may be missing.
         names = (text, *names)
     is_free = item.spec.kind == "file" or item.spec.options is None
     here = _on_this_machine(item, text)
