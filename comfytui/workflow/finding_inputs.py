@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from comfytui.workflow.field_keys import FieldKey, node_key
 from comfytui.workflow.graph import Workflow
+from comfytui.workflow.input_specs import text_of
 
 if TYPE_CHECKING:
     from comfytui.workflow.editor.findings import Finding
@@ -39,5 +40,6 @@ def _is_replaced(workflow: Workflow, finding: "Finding", texts: Mapping[FieldKey
 def _value(workflow: Workflow, node_id: str | None, input_name: str | None) -> str:
     match workflow.graph.get(node_id or ""):
         case {"inputs": Mapping() as inputs}:
-            return str(inputs.get(input_name))
+            value = inputs.get(input_name)
+            return text_of(value) if isinstance(value, str | int | float) else ""
     return ""

@@ -32,6 +32,12 @@ def test_finding_holds_until_every_value_is_replaced() -> None:
     assert valid_findings(workflow(), {"6.note": "4", "7.note": "5"}) == (MODEL, CLASS)
 
 
+def test_switch_that_is_as_it_was_is_not_replaced() -> None:
+    graph = {"4": {"class_type": "A", "inputs": {"on": True}}}
+    switch = Finding("missing_choice", "no switch", "4", input_name="on")
+    assert valid_findings(replace(workflow(), graph=graph, findings=(switch,)), {"4.on": "true"}) == (switch,)
+
+
 def test_one_that_keeps_the_workflow_from_being_queued_always_holds() -> None:
     blocking = replace(MODEL, blocks=True)
     assert valid_findings(replace(workflow(), findings=(blocking,)), {"model": "other.ckpt"}) == (blocking,)

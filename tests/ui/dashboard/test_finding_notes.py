@@ -7,6 +7,7 @@ from textual.widgets import Select
 
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
+from comfytui.ui.drafts import DraftFolder
 from comfytui.ui.form.finding_note import FindingNote
 from comfytui.ui.form.input_list import InputList
 from comfytui.ui.screens.picker import PickerScreen
@@ -82,8 +83,6 @@ async def test_missing_image_is_uploaded_from_its_note(tmp_path: Path) -> None:
 async def test_message_about_a_missing_value_is_short_and_does_not_come_with_another_in_the_draft(
     tmp_path: Path,
 ) -> None:
-    from comfytui.ui.drafts import DraftFolder
-
     drafts, backend = DraftFolder(tmp_path), FakeBackend()
     workflow = lacking_model()
     async with screen(backend, workflow=workflow, drafts=drafts) as it:
