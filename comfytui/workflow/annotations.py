@@ -89,10 +89,9 @@ def cell_of(graph: object) -> Cell:
 
 def _cell_value(value: str | float) -> CellValue:
     """Return a value as it is typed: a whole number without a fraction; what JSON has no number for is a text."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_NUMBER
-    if not is_number or isinstance(value, str):
+    if isinstance(value, str | bool) or not -MAX_NUMBER <= value <= MAX_NUMBER:
         return str(value)[:MAX_VALUE]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return int(value) if value == int(value) else value
 
 
 def restore_templates(graph: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -219,7 +219,7 @@ def _value_shape(value: Any) -> Hashable:
 
 
 def _size(shape: Hashable) -> int:
-    """Return approximately how many bytes a shape takes; its nesting is shallow."""
+    """Return approximately how many bytes a shape or a cell takes."""
     size, level = 0, [shape]
     while level:
         size += sum(map(getsizeof, level))

@@ -7,8 +7,6 @@ from comfytui.workflow.input_specs import InputSpec, text_of
 
 MAX_FILE_VALUE = 60
 """Characters of the value in the file that are shown."""
-
-
 MAX_VALUE = 160
 """Characters of a value that is cut in the list."""
 UPLOADS = "enter chooses a file or uploads one; the path of a file can be pasted"

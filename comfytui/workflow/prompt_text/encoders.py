@@ -34,8 +34,20 @@ _ENCODERS: Final = frozenset(
 """Classes that encode a text with a CLIP, with its weights."""
 _UNWEIGHTED_TYPES: Final = frozenset(
     {
-        *{"boogu", "flux2", "hunyuan_image", "hunyuan_video_15", "ideogram4", "joyimage", "krea2", "lens"},
-        *{"longcat_image", "mage", "minimax", "ovis", "pixeldit", "qwen_image"},
+        "boogu",
+        "flux2",
+        "hunyuan_image",
+        "hunyuan_video_15",
+        "ideogram4",
+        "joyimage",
+        "krea2",
+        "lens",
+        "longcat_image",
+        "mage",
+        "minimax",
+        "ovis",
+        "pixeldit",
+        "qwen_image",
     }
 )
 """Types of text encoders whose tokenizers read no weights."""
@@ -46,7 +58,7 @@ _LANGUAGE_MODEL: Final = re.compile(
 )
 """Names of text encoders that are language models; some share their type with others.
 
-The smallest Qwen 3 is not alone: a T5 encodes the text with its weights.
+The Qwen 3 of 0.6B is none of them: it goes with a T5, whose tokenizer reads the weights.
 """
 _CLIP_NAMES: Final = ("clip_name", "clip_name1", "clip_name2", "text_encoder")
 MAX_CONSUMERS: Final = 64
