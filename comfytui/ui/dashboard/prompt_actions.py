@@ -152,7 +152,7 @@ def _sent_note(values: "BatchValues", graph: "Graph") -> str:
     others += ["what its variations become"] if is_random and templates_of(graph) else []
     is_single = values.images * count_cells(values.axes) == 1
     image = "the image" if is_single else f"the first of {product_text(values.images, values.axes)} images"
-    return f"This is sent for {image}{', but for ' if others else ''}{' and '.join(others)}."
+    return f"This is what is sent for {image}{', except ' if others else ''}{' and '.join(others)}."
 
 
 def _sent_text(workflow: "Workflow", key: "FieldKey", template: str, seed: int, tools: "PromptTools") -> str:

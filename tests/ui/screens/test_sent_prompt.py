@@ -83,8 +83,8 @@ async def test_it_shows_what_is_sent_for_the_first_image(mode: str, tmp_path: Pa
             await it.write(field, text)
         it.app.screen.query_one(f"#{rows.SEED_MODE_ID}", Select).value = mode
         await it.press("f6")
-        first = "This is sent for the first of 6 (3 × 2) images"
-        also = ", but for its random seed and what its variations become." if mode == "random" else "."
+        first = "This is what is sent for the first of 6 (3 × 2) images"
+        also = ", except its random seed and what its variations become." if mode == "random" else "."
         await it.shows(f"{first}{also}")
         await it.shows(f'text: "" → {template}, sent as: a ')
         await it.press("s")
