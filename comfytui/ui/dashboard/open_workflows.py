@@ -31,7 +31,7 @@ class OpenWorkflow:
     note: str = ""
     """Why it is not converted yet."""
     is_due: bool = False
-    """Whether it is to be converted as soon as the server answers."""
+    """Whether it is to be converted as soon as the server answers, and no dialog is above its form."""
     has_findings: bool = False
     """Whether a workflow with a graph of its own came with findings, which no check replaces."""
 

@@ -62,8 +62,10 @@ class Dashboard(DashboardActions):
         yield KeyFooter(id="footer")
 
     def on_screen_resume(self, event: ScreenResume) -> None:
-        """Skip the styling of the first resume: every widget has just been styled."""
+        """Skip the styling of the first resume, as every widget has just been styled; later, show what is new."""
         event.refresh_styles &= self._is_painted
+        if self._is_painted:
+            self.schedule_paint()
 
     def on_mount(self) -> None:
         """Start the clocks and focus the form or the queue."""

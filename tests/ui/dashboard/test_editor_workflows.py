@@ -11,6 +11,7 @@ from threading import Event
 from typing import Any
 
 from textual.widgets._toast import Toast
+from textual.worker import Worker
 
 from comfytui.cli.dashboard import workflow_to_show
 from comfytui.comfy.errors import ServerError
@@ -18,6 +19,7 @@ from comfytui.comfy.protocol.models import Json
 from comfytui.session.model import JobStatus
 from comfytui.ui.drafts import DraftFolder
 from comfytui.ui.form.input_controls import InputFilter
+from comfytui.ui.screens.enlarged_prompt import EnlargedPromptScreen
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.documents import WorkflowDocument
 from comfytui.workflow.editor.findings import Finding
@@ -209,6 +211,23 @@ async def test_list_of_inputs_stays_as_it_is_when_the_server_describes_the_nodes
         assert inputs.has_focus
         assert inputs.current_item is not None
         assert inputs.current_item.key == item.key
+
+
+async def test_text_on_the_whole_screen_is_not_lost_when_the_server_describes_the_nodes_anew() -> None:
+    async with editor_screen(FakeBackend()) as it:
+        await converted(it)
+        await it.shows("live")
+        dashboard = dashboard_of(it)
+        form, actions, entry = dashboard.context.form, dashboard.workflows, dashboard.workflows.open.shown
+        await it.write("prompt", "a fox")
+        await it.press("alt+z")
+        await it.until(lambda: isinstance(it.app.screen, EnlargedPromptScreen), "the whole screen")
+        workflow = replace(form.workflow, findings=(Finding("deprecated", "Something else.", "1", blocks=False),))
+        taken: Worker[None] = dashboard.run_worker(partial(actions._take_converted, entry, workflow))
+        await it.until(lambda: taken.is_finished, "the definitions")
+        await it.press("space", "i", "n", "escape")
+        await it.until(lambda: text_in(it, "prompt") == "a fox in", "the text in the form")
+        await it.until(lambda: not entry.is_due, "another conversion")
 
 
 async def test_form_that_is_filled_in_begins_with_its_first_label() -> None:
