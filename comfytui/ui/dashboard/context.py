@@ -106,6 +106,11 @@ class DashboardContext:
         self.run(run, group)
         cast("ComfyApp", self.screen.app).hold_keys(wait)
 
+    @property
+    def is_on_top(self) -> bool:
+        """Whether no dialog is above the dashboard, which may edit a part of the form."""
+        return self.screen.app.screen is self.screen
+
     async def ask(self, dialog: Screen[T]) -> T | None:
         """Show a dialog and return its result; only in a worker."""
         result = self.screen.app.push_screen(dialog, wait_for_dismiss=True)

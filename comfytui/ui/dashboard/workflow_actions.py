@@ -153,13 +153,8 @@ class WorkflowActions:
     def convert_due(self) -> None:
         """Convert the workflows for which the server could not be asked before, or the form not be replaced."""
         for entry in self.open:
-            if entry.is_due and (self._is_on_top or not entry.workflow.graph):
+            if entry.is_due and (self._context.is_on_top or not entry.workflow.graph):
                 self._conversions.start(entry)
-
-    @property
-    def _is_on_top(self) -> bool:
-        """Whether no dialog is above the form, which may edit a part of it."""
-        return self._context.screen.app.screen is self._context.screen
 
     async def _take_converted(self, entry: OpenWorkflow, workflow: Workflow) -> None:
         """Show what a workflow was converted to, with what was typed in its form."""
@@ -168,7 +163,7 @@ class WorkflowActions:
             before = entry.workflow
             if (before.graph, before.findings) == (workflow.graph, workflow.findings):
                 return
-            if before.graph and entry is self.open.shown and not self._is_on_top:
+            if before.graph and entry is self.open.shown and not self._context.is_on_top:
                 entry.is_due = True  # What the dialog edits would be gone.
                 return
             entry.workflow = workflow
