@@ -28,8 +28,10 @@ class Replaced:
     texts: FormTexts
     new_texts: FormTexts
     """What the new form held before it was edited."""
-    opened: OpenWorkflow | None
-    """The workflow that was opened for it, if it was not open before."""
+    shown: OpenWorkflow
+    """The workflow that the new form shows."""
+    draft: FormTexts | None
+    """What the draft of that workflow held before; None if the workflow was opened for the new form."""
 
 
 class WorkflowActions:
@@ -110,12 +112,11 @@ class WorkflowActions:
         async def swap() -> None:
             if entry is self.open.shown and texts is None:
                 return
-            before = self.open.shown
+            before, draft = self.open.shown, None if opened else entry.draft.texts
             self._keep_batch(self._context.form)
             shown = entry.draft.texts if texts is None else texts
             old_texts = await self._swap(entry, shown, exactly=texts is None, is_stored=is_stored)
-            new_texts = self._texts()
-            self._replaced = Replaced(before, old_texts, new_texts, entry if opened else None)
+            self._replaced = Replaced(before, old_texts, self._texts(), entry, draft)
 
         await self._between_keys(swap)
 
@@ -203,10 +204,12 @@ class WorkflowActions:
         async def swap_back() -> None:
             if replaced := self._replaced:
                 self._replaced = None
-                if replaced.opened:
-                    self.open.remove(replaced.opened)
+                if replaced.draft is None:
+                    self.open.remove(replaced.shown)
                 self._keep_batch(self._context.form)
                 await self._swap(replaced.entry, replaced.texts, exactly=True)
+                if replaced.draft is not None and replaced.shown is not replaced.entry:
+                    replaced.shown.draft.update(replaced.draft)
 
         self._context.run(partial(self._between_keys, swap_back), "undo")
 

@@ -13,8 +13,10 @@ from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.ui.dashboard.screen import Dashboard
 from comfytui.ui.queue.queue_list import QueueList
+from comfytui.workflow.graph import workflow_of
 from tests.fake_backend import FakeBackend
 from tests.sim.graphs import text_to_image, two_seeds
+from tests.ui.dashboard.test_open_workflows import open_
 from tests.ui.screen import Screen, screen
 
 QUICK = SimConfig(steps_per_second=0, load_seconds=0)
@@ -75,6 +77,25 @@ async def test_undo_puts_back_what_was_typed() -> None:
         await it.until(lambda: form_texts(it, "prompt") == ["a red fox"], "the prompt")
         await it.press("ctrl+z")
         await it.until(lambda: form_texts(it, "prompt", "steps") == ["something else", "3x"], "the form before it")
+
+
+async def test_undo_gives_a_workflow_that_was_not_shown_its_draft_back() -> None:
+    backend = FakeBackend()
+    async with screen(backend) as it:
+        await it.shows("live")
+        await it.generate("a red fox", images="1")
+        await it.shows("1 of 1 done")
+        await it.write("prompt", "something else")
+        await open_(it, workflow_of("other", two_seeds()))
+        await it.shows("2/2 · other")
+        await it.press("escape", "home", "e")
+        await it.shows("1/2 · txt2img")
+        assert form_texts(it, "prompt") == ["a red fox"]
+        await it.press("ctrl+z")
+        await it.shows("2/2 · other")
+        await it.press("ctrl+o", *"txt2img", "enter")
+        await it.shows("1/2 · txt2img")
+        assert form_texts(it, "prompt") == ["something else"]
 
 
 async def test_another_clients_job_is_opened_as_a_workflow_of_its_own() -> None:
