@@ -30,8 +30,9 @@ def dashboard_of(it: Screen) -> Dashboard:
 
 
 def form_texts(it: Screen, *fields: str) -> list[str]:
-    form = dashboard_of(it).context.form
-    return [form.texts()[field] for field in fields]
+    """Return the texts of fields; those of a form that is just being replaced are empty."""
+    texts = dashboard_of(it).context.form.texts()
+    return [texts.get(field, "") for field in fields]
 
 
 async def end_job_of_another_client(it: Screen, sim: SimServer, graph: dict[str, Any]) -> None:
