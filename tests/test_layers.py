@@ -184,7 +184,8 @@ def test_no_package_uses_a_library_that_is_not_its_business(path: Path) -> None:
         ("comfytui.workflow.graph comfytui.workflow.parameters", "textual httpx websockets aiohttp"),
         (
             "comfytui.ui.app",
-            "aiohttp comfytui.ui.screens.job comfytui.ui.screens.start comfytui.workflow.media.metadata "
+            "aiohttp comfytui.ui.screens.job comfytui.ui.screens.start comfytui.ui.widgets.entry_search "
+            "comfytui.service.saving comfytui.workflow.media.metadata comfytui.workflow.documents "
             "comfytui.workflow.document_files",
         ),
         (

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 from textual.app import App
 from textual.worker import Worker
 
-from comfytui.presentation.saving_text import saving_message
 from comfytui.sanitize import sanitize
-from comfytui.service.saving import save_outputs
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Job
 from comfytui.ui.screens.confirm import ConfirmScreen
@@ -30,6 +28,10 @@ def start_saving(app: App[None], service: ServiceThread, job: Job, folder: Path)
 
 async def _save_and_notify(app: App[None], service: ServiceThread, job: Job, folder: Path) -> None:
     """Save every file of a job, after confirmation if there are many, and notify the user of the result."""
+    # Imported late: the first paint does not need them.
+    from comfytui.presentation.saving_text import saving_message
+    from comfytui.service.saving import save_outputs
+
     if len(job.outputs) > MANY_FILES:
         question = (
             f"The server lists {len(job.outputs):,} files for this job. Save them all in {sanitize(str(folder), 200)}?"

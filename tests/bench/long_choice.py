@@ -5,7 +5,7 @@ import sys
 from textual.app import App, ComposeResult
 from textual.widgets import Static
 
-from comfytui.ui.form.controls import NameEntries
+from comfytui.ui.form.name_entries import NameEntries
 from comfytui.ui.screens.picker import PickerScreen
 from comfytui.ui.themes import DARK, STYLES
 from comfytui.ui.widgets.entry_search import EntryGroup

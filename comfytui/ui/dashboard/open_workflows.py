@@ -4,14 +4,17 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from comfytui.sanitize import sanitize
 from comfytui.ui.drafts import DraftFolder, DraftWriter
-from comfytui.workflow.documents import WorkflowDocument
 from comfytui.workflow.graph import Workflow
 from comfytui.workflow.unconverted import document_to_convert
+
+if TYPE_CHECKING:
+    from comfytui.workflow.documents import WorkflowDocument
 
 MAX_NAME = 60
 """Characters of a workflow's name in the form's title, which is cut at the form's width."""
@@ -24,7 +27,7 @@ class OpenWorkflow:
     workflow: Workflow
     """What the form shows: without a graph until it is converted for a server."""
     draft: DraftWriter
-    source: WorkflowDocument | None = None
+    source: "WorkflowDocument | None" = None
     """What the workflow is converted from, None if it has a graph of its own."""
     opened: float = field(default_factory=time.time)
     """The wall clock when it was opened."""

@@ -1,7 +1,7 @@
 """The form's controls without text input, which keep typed letters from acting as commands."""
 
 from collections.abc import Sequence
-from typing import Any, Final, overload
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.text import Text
 from textual import on
@@ -10,7 +10,9 @@ from textual.widgets import Button, Select
 from textual.widgets._select import SelectCurrent, SelectOverlay
 
 from comfytui.sanitize import sanitize
-from comfytui.ui.widgets.entry_search import Entry, EntryGroup
+
+if TYPE_CHECKING:
+    from comfytui.ui.widgets.entry_search import Entry
 
 MAX_OPTION: Final = 120
 """Characters of a choice that a drop-down list shows."""
@@ -36,30 +38,6 @@ def select_options(names: Sequence[str]) -> list[tuple[Text, str]]:
 def _option_label(name: str) -> Text:
     # Without a space to wrap at, several choices are cut at the end of the line.
     return Text(sanitize(name, MAX_OPTION).removesuffix(".safetensors").replace(SEVERAL_SEPARATOR, ",\u00a0"))
-
-
-class NameEntries(Sequence[Entry[str]]):
-    """Names as entries of a picker, which are made when they are asked for."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self._names = names
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    @overload
-    def __getitem__(self, index: int) -> Entry[str]: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Entry[str]]: ...
-    def __getitem__(self, index: int | slice) -> Entry[str] | list[Entry[str]]:
-        if isinstance(index, slice):
-            return [Entry(name, name) for name in self._names[index]]
-        return Entry(self._names[index], self._names[index])
-
-
-def name_group(names: Sequence[str]) -> EntryGroup[str]:
-    """Return names as the only group of a picker."""
-    return EntryGroup("", NameEntries(names))
 
 
 class Choice(Select[str]):
@@ -144,14 +122,15 @@ class Choice(Select[str]):
         self.value = value
 
     def _open_picker(self, query: str = "") -> None:
-        # Imported late: the first paint does not need it.
+        # Imported late: the first paint does not need them.
+        from comfytui.ui.form.name_entries import name_group
         from comfytui.ui.screens.picker import PickerScreen
 
         names = self._many
         current = names.index(self.value) if self.value in names else None
         self.app.push_screen(PickerScreen(self._heading, [name_group(names)], current=current, query=query), self._take)
 
-    def _take(self, entry: Entry[str] | None) -> None:
+    def _take(self, entry: "Entry[str] | None") -> None:
         if entry is not None and entry.value != self.value:
             self.set_options(select_options([entry.value]))
 

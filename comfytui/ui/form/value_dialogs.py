@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from textual.app import App
 
-from comfytui.ui.form.controls import SEVERAL_SEPARATOR, name_group
+from comfytui.ui.form.controls import SEVERAL_SEPARATOR
 from comfytui.ui.form.input_rows import Item
-from comfytui.ui.widgets.entry_search import Entry, EntryGroup
 from comfytui.workflow.input_specs import text_of
 
 if TYPE_CHECKING:
     from comfytui.ui.form.prompt_area import PromptArea
     from comfytui.ui.screens.text import TextScreen
+    from comfytui.ui.widgets.entry_search import Entry, EntryGroup
 
 Take = Callable[[str], object]
 """Takes the text of the new value."""
@@ -38,8 +38,10 @@ def pick_value(app: App[Any], item: Item, text: str, query: str, take: Take, tak
         take: Takes the choice.
         take_mask: Takes a mask for the picture that is the present value.
     """
-    # Imported late: the first paint does not need it.
+    # Imported late, as below: the first paint does not need them.
+    from comfytui.ui.form.name_entries import name_group
     from comfytui.ui.screens.picker import PickerScreen
+    from comfytui.ui.widgets.entry_search import EntryGroup
 
     names = item.spec.options or ()
     if item.spec.upload and text not in names and text not in {"", text_of(item.value)}:
@@ -49,7 +51,7 @@ def pick_value(app: App[Any], item: Item, text: str, query: str, take: Take, tak
     here = _on_this_machine(item, text)
     before = sum(len(group.entries) for group in here)
 
-    def take_entry(entry: Entry[str] | None) -> None:
+    def take_entry(entry: "Entry[str] | None") -> None:
         if entry is not None and here and entry.value == BROWSE:
             browse(app, item.label, lambda path: take(str(path)))
         elif entry is not None and here and entry.value == MASK:
@@ -72,8 +74,10 @@ def pick_value(app: App[Any], item: Item, text: str, query: str, take: Take, tak
     app.push_screen(screen, take_entry)
 
 
-def _on_this_machine(item: Item, text: str) -> list[EntryGroup[str]]:
+def _on_this_machine(item: Item, text: str) -> "list[EntryGroup[str]]":
     """Return the ways to files of this machine, for inputs that take uploads; a picture takes a mask, too."""
+    from comfytui.ui.widgets.entry_search import Entry, EntryGroup
+
     if item.spec.upload is None:
         return []
     entries = [Entry("Browse the folders…", BROWSE)]
@@ -87,7 +91,7 @@ def browse(app: App[Any], heading: str, take: TakePath, folder: Path | None = No
     from comfytui.ui.folders import current_folder
     from comfytui.ui.screens.browse import BrowseScreen
 
-    def take_path(entry: Entry[Path] | None) -> None:
+    def take_path(entry: "Entry[Path] | None") -> None:
         if entry is not None:
             take(entry.value)
 
