@@ -130,8 +130,7 @@ class DashboardActions(OneShotTimers, AdaptiveFooterScreen):
 
     def action_find_input(self) -> None:
         """Find an input of the workflow by a part of its name."""
-        self._pages.show_form()
-        self.context.form.inputs.open_filter()
+        self._pages.show_filter()
 
     def action_filter(self) -> None:
         """Open the queue's filter."""

@@ -10,8 +10,6 @@ from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.drafts import FormTexts
 from comfytui.ui.form.form import PromptForm
 from comfytui.ui.form.input_controls import InputFilter
-from comfytui.ui.form.input_panel import FILTER_ID
-from comfytui.ui.form.waiting_note import WaitingNote
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +26,6 @@ def cursor_in(form: PromptForm) -> FormCursor | None:
     focused = form.screen.focused
     if focused is None or form not in focused.ancestors:
         return None
-    if isinstance(focused, WaitingNote) and form.inputs.is_filter_open:
-        # The filter was asked for before there was anything to find.
-        return FormCursor(FILTER_ID, "", None)
     control_id = next((each.id for each in focused.ancestors_with_self if each.id), "")
     match focused:
         case TextArea():

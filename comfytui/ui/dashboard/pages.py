@@ -81,12 +81,17 @@ class PageSwitcher:
         self._write(True)
         self._context.form.focus_first()
 
+    def show_filter(self) -> None:
+        """Show the form and focus the filter of its inputs."""
+        self._write(True)
+        self._context.form.inputs.open_filter()
+
     def leave(self) -> None:
         """Leave the form, or else clear the filter, and focus the queue."""
         panel = self._context.panel
         if self.in_form or not panel.close_filter():
             self._write(False)
-            panel.queue_list.focus()
+            self._screen.set_focus(panel.queue_list)
         self._screen.refresh_bindings()
 
     def _write(self, writing: bool) -> None:
@@ -117,10 +122,13 @@ class PageSwitcher:
         return cast("ComfyApp", self._screen.app).keys_typed
 
     def focus_visible(self) -> None:
-        """Move the focus to the form or else the queue if nothing that is visible has it."""
+        """Move the focus to the form or else the queue if nothing that is visible has it.
+
+        At once: by the time of a later message, a key may have moved it to where the next letters belong.
+        """
         form, focused = self._context.form, self._screen.focused
         if focused is None and form.region.area:
             form.focus_first()
         elif focused is None or not all(each.display for each in focused.ancestors_with_self):
             # What was shown a moment ago has no region yet.
-            self._context.panel.queue_list.focus()
+            self._screen.set_focus(self._context.panel.queue_list)

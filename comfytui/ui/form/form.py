@@ -84,7 +84,7 @@ class PromptForm(Vertical):
         panel = InputPanel(inputs, inputs.values_of(self._draft), help_line)
         help_line.display = False
         if not self.workflow.graph:
-            panel.display = False
+            panel.display = panel.inputs.display = False
             yield WaitingNote(id="note")
             yield panel
             return
@@ -178,8 +178,8 @@ class PromptForm(Vertical):
             fields.scroll_home(animate=False)
 
     def focus_first(self) -> None:
-        """Focus the first field that is wrong, or else the first one."""
-        self.first_to_focus.focus()
+        """Focus the first field that is wrong, or else the first one, at once."""
+        self.screen.set_focus(self.first_to_focus)
 
     @property
     def first_to_focus(self) -> Widget:

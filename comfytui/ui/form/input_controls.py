@@ -1,5 +1,6 @@
 """The text inputs of the list of inputs: the editor of one value, and the filter."""
 
+from collections.abc import Callable
 from typing import ClassVar, Final
 
 from textual.binding import Binding, BindingType
@@ -74,24 +75,40 @@ class ValueEditor(Input):
 
 
 class InputFilter(Input):
-    """The words that the listed inputs have to contain."""
+    """The words that the listed inputs have to contain.
+
+    Args:
+        close: Clears the filter; called at once, as the others, since the next key is for what has the focus then.
+        leave: Goes to the list.
+        choose: Goes to what the cursor of the list stands on.
+        id: The widget's id.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Clear filter", show=False),
         Binding("down,tab", "leave", show=False),
     ]
 
-    class Closed(Message):
-        """Posted when the filter is cleared, or left for the list."""
-
-        def __init__(self, cleared: bool) -> None:
-            super().__init__()
-            self.cleared = cleared
+    def __init__(
+        self,
+        close: Callable[[], object],
+        leave: Callable[[], object],
+        choose: Callable[[], object],
+        *,
+        id: str,  # noqa: A002
+    ) -> None:
+        super().__init__(placeholder="find a node or an input", compact=True, id=id)
+        self.cursor_blink = self.display = False
+        self._close, self._leave, self._choose = close, leave, choose
 
     def action_close(self) -> None:
         """Clear the filter."""
-        self.post_message(self.Closed(True))
+        self._close()
 
     def action_leave(self) -> None:
         """Go to the list."""
-        self.post_message(self.Closed(False))
+        self._leave()
+
+    async def action_submit(self) -> None:
+        """Go to what was found."""
+        self._choose()

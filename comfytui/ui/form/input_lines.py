@@ -97,6 +97,14 @@ class InputLines(TallList):
                     return True
         return False
 
+    def select_first(self) -> None:
+        """Move the cursor to the first line that is no heading."""
+        first = next((index for index, line in enumerate(self._lines) if not isinstance(line, Heading)), 0)
+        if self._at:
+            self._at = 0
+            self.refresh_line(first)
+        self.move_to(first)
+
     @property
     def line_count(self) -> int:
         """The number of lines."""

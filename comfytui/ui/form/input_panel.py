@@ -9,6 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Input
 
 from comfytui.sanitize import sanitize
@@ -85,13 +86,15 @@ class InputPanel(Vertical):
         """The list."""
         self.uploads = InputUploads(self.inputs, self._show_help)
         """The uploads that go on."""
+        self._shown_query = ""
+        """The words that the list was filtered by last."""
+        self._left_control = ""
+        """The id of what had the focus before the filter."""
         self._editing = ValueEditing(self, self._editor, source.prompt_weights)
 
     def compose(self) -> ComposeResult:
         """Compose the filter, the list and the editor."""
-        search = InputFilter(placeholder="find a node or an input", compact=True, id=FILTER_ID)
-        search.cursor_blink = search.display = False
-        yield search
+        yield InputFilter(self._return_from_filter, self._focus_list, self._go_to_found, id=FILTER_ID)
         yield self.inputs
         yield self._editor
 
@@ -106,13 +109,22 @@ class InputPanel(Vertical):
         return self._sections.definitions
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether the inputs are not known yet: the filter may be written in, but there is no list."""
+        return not self.inputs.display
+
+    @property
     def _query(self) -> str:
         return self.query_one(InputFilter).value
 
     def _show(self) -> None:
-        query = self._query
+        query = self._shown_query = self._query
+        if self.is_waiting:
+            return
         empty = f"Nothing matches '{sanitize(query.strip(), MAX_QUERY)}'." if query.strip() else ""
         self.inputs.set_lines(self._sections.lines(query, self.values.texts), empty)
+        if query.strip() and self.query_one(InputFilter).has_focus:
+            self.inputs.select_first()
         self._ask_for_definitions()
 
     def _ask_for_definitions(self) -> None:
@@ -225,28 +237,31 @@ class InputPanel(Vertical):
     # The filter
 
     def open_filter(self) -> None:
-        """Show the filter at the top of the view, where it stays while the list gets shorter, and focus it."""
+        """Show the filter at the top of the view, where it stays while the list gets shorter, and focus it at once."""
         self._show_filter()
-        if self.display:
-            self.query_one(InputFilter).focus(scroll_visible=False)
+        control, focused = self.query_one(InputFilter), self.screen.focused
+        if focused is not None and focused is not control:
+            self._left_control = focused.id or ""
+        self.screen.set_focus(control, scroll_visible=False)
 
     @property
     def is_filter_open(self) -> bool:
-        """Whether the filter is shown, or will be once there are inputs."""
+        """Whether the filter is shown."""
         return self.query_one(InputFilter).display
 
     def _show_filter(self) -> None:
         control = self.query_one(InputFilter)
-        control.display = True
-        self.add_class("-filtered")
-        self._scroll_to_filter()
+        control.display = self.display = True
+        if not self.is_waiting:
+            self.add_class("-filtered")
+            self._scroll_to_filter()
 
     def _scroll_to_filter(self) -> None:
         self.call_after_refresh(self.query_one(InputFilter).scroll_visible, top=True, animate=False)
 
     def on_resize(self) -> None:
         """Keep the filter at the top, for which there may have been no room below it before."""
-        if self.query_one(InputFilter).has_focus:
+        if self.query_one(InputFilter).has_focus and not self.is_waiting:
             self._scroll_to_filter()
 
     def continue_from(self, other: "InputPanel") -> None:
@@ -257,8 +272,12 @@ class InputPanel(Vertical):
                 self.query_one(InputFilter).value = other._query
             self._show_filter()
         self._show()
+        if not other.is_waiting:
+            self._left_control = other._left_control
         if item := other.inputs.current_item:
             self.inputs.select_item(item.key)
+        elif other.query_one(InputFilter).has_focus:
+            self.inputs.select_first()
 
     def close_filter(self) -> None:
         """Hide the filter, and list all inputs again."""
@@ -270,32 +289,52 @@ class InputPanel(Vertical):
         with self.prevent(Input.Changed):
             control.value = ""
         control.display = False
+        self.display = not self.is_waiting
         self.remove_class("-filtered")
 
-    @on(InputFilter.Closed)
-    def _close_filter(self, event: InputFilter.Closed) -> None:
-        event.stop()
-        if event.cleared:
-            self.close_filter()
-        self.inputs.focus()
+    def _return_from_filter(self) -> None:
+        # Before it is hidden: a filter with the focus would give it away.
+        self.screen.set_focus(self._control_to_return_to(), scroll_visible=False)
+        self.close_filter()
+        self.call_after_refresh(self._scroll_to_focused)
+
+    def _control_to_return_to(self) -> Widget:
+        """Return what had the focus before the filter, or else the list."""
+        named = (each for each in self.screen.query("*") if each.id == self._left_control and each.focusable)
+        return next((each for each in named if all(part.display for part in each.ancestors_with_self)), self.inputs)
+
+    def _scroll_to_focused(self) -> None:
+        if (focused := self.screen.focused) is not None and focused is not self.inputs:
+            focused.scroll_visible(animate=False)
+
+    def _focus_list(self) -> None:
+        self._follow_query()
+        if not self.is_waiting:
+            self.screen.set_focus(self.inputs)
+
+    def _go_to_found(self) -> None:
+        self._follow_query()
+        if isinstance(line := self.inputs.current, FieldLink):
+            self.post_message(self.FieldWanted(line.key))
+        else:
+            self._focus_list()
+
+    def _follow_query(self) -> None:
+        """Show what matches, unless it is shown; the keys of a burst are faster than the messages about them."""
+        if self._query != self._shown_query:
+            self._show()
 
     @on(Input.Changed)
     def _on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
         if isinstance(event.input, InputFilter):
-            self._show()
+            self._follow_query()
 
     @on(Input.Submitted)
     def _on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        if isinstance(event.input, InputFilter):
-            if isinstance(line := self.inputs.current, FieldLink):
-                self.post_message(self.FieldWanted(line.key))
-            else:
-                self.inputs.focus()
-        else:
-            self._editing.close(taken=True)
-            self.inputs.focus()
+        self._editing.close(taken=True)
+        self.inputs.focus()
 
     # The editor
 

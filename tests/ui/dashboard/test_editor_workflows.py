@@ -192,6 +192,27 @@ async def test_filter_that_is_asked_for_before_the_form_is_filled_in_finds_its_i
         await it.shows("All inputs")
 
 
+async def test_letters_that_are_typed_in_the_filter_of_a_form_that_waits_are_kept() -> None:
+    backend = FakeBackend()
+    answers = hold_definitions(backend)
+    async with editor_screen(backend, size=(80, 24)) as it:
+        await it.shows(WAITING)
+        await it.press("ctrl+f", *"deno", "enter", "escape", "x", "ctrl+f", *"den")
+        await it.shows("den")
+        answers.set()
+        await it.press("o")
+        await converted(it)
+        await it.press("i")
+        await it.until(
+            lambda: dashboard_of(it).context.form.inputs.query_one(InputFilter).value == "denoi", "the letters"
+        )
+        await it.shows("Denoise")
+        await it.until(lambda: "All inputs" not in it.text, "the lines that are found")
+        item = dashboard_of(it).context.form.inputs.inputs.current_item
+        assert item is not None
+        assert item.key == "denoise"
+
+
 async def test_list_of_inputs_stays_as_it_is_when_the_server_describes_the_nodes_anew() -> None:
     backend = FakeBackend()
     async with editor_screen(backend) as it:

@@ -533,7 +533,8 @@ async def test_filter_stays_at_the_top_with_what_it_finds_below_it() -> None:
         assert line(it, "weight")
         await it.press("escape")
         await it.until(lambda: "second" not in it.text, "the filter to close")
-        await it.shows("Images")
+        await it.until(lambda: it.app.screen.focused is it.app.screen.query_one("#prompt"), "the prompt")
+        await it.shows("Scheduler")
 
 
 async def test_filter_keeps_the_focus_before_it_is_laid_out() -> None:
@@ -550,6 +551,49 @@ async def test_filter_keeps_the_focus_before_it_is_laid_out() -> None:
         await it.press(*"second")
         assert dashboard.focused is search
         assert search.value == "second"
+
+
+async def test_letters_after_the_key_of_the_filter_go_there_whatever_else_looks_after_the_focus() -> None:
+    async with screen(FakeBackend(), workflow=OTHER) as it:
+        await it.shows("live")
+        dashboard = it.app.screen
+        assert isinstance(dashboard, Dashboard)
+        dashboard.set_focus(None)
+        dashboard.action_find_input()
+        # As after a resize that comes before the next message.
+        dashboard._pages.focus_visible()
+        await it.press(*"second")
+        assert dashboard.query_one(InputFilter).value == "second"
+        assert "second" not in dashboard.query_one("#prompt", TextArea).text
+
+
+async def test_cursor_stands_on_the_first_match_after_each_letter() -> None:
+    both = with_nodes(**{"30": node("MyNode", tint=3, weight=1), "31": node("MyNode", tint=4, weight=2)})
+    async with screen(FakeBackend(), workflow=both) as it:
+        await it.shows("live")
+        await to_item(it, "31.tint")
+
+        def at() -> str:
+            item = inputs(it).current_item
+            return item.key if item else ""
+
+        await it.press("ctrl+f", *"tin")
+        await it.until(lambda: at() == "30.tint", "the first match")
+        await it.press(*["backspace"] * 3, *"weight")
+        await it.until(lambda: at() == "30.weight", "the first match")
+        await it.press("down", "right")
+        assert filled_in(it)["30"]["inputs"]["weight"] == 2
+
+
+async def test_escape_in_the_filter_goes_back_to_where_the_focus_was() -> None:
+    async with screen(FakeBackend(), (80, 24), workflow=OTHER) as it:
+        await it.shows("live")
+        await it.press("ctrl+f", *"wei", "escape")
+        await it.until(lambda: it.app.screen.focused is it.app.screen.query_one("#prompt"), "the prompt")
+        await it.press("x")
+        assert "x" in it.app.screen.query_one("#prompt", TextArea).text
+        await it.press("ctrl+f", *"wei", "down", "ctrl+f", "escape")
+        await it.until(lambda: it.app.screen.focused is inputs(it), "the list, where a match was")
 
 
 async def test_filter_leads_to_the_fields_above_or_says_that_nothing_matches() -> None:
