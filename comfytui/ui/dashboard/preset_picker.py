@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -12,9 +13,10 @@ from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.dashboard.workflow_actions import WorkflowActions
 from comfytui.ui.drafts import identity_of
 from comfytui.ui.screens.picker import PickerScreen
-from comfytui.ui.widgets.entry_search import Entry, EntryGroup
+from comfytui.ui.widgets.entry_search import Entry, EntryGroup, Search
 
-SAVE: Final = "Save what the form holds as…"
+SAVE_AS: Final = "Save what the form holds as"
+SAVE: Final = f"{SAVE_AS}…"
 HEADING: Final = "Presets: enter loads, F2 renames, F8 deletes"
 
 
@@ -25,6 +27,21 @@ class Choice:
     action: str
     """`load`, `save`, `rename` or `delete`."""
     name: str = ""
+    """Its name; empty to ask for one."""
+
+
+class PresetSearch(Search[Choice]):
+    """Finds presets by their names; its first entry saves one, under the name that is typed if there is one."""
+
+    def __init__(self, groups: Sequence[EntryGroup[Choice]], query: str, earlier: Search[Choice] | None = None) -> None:
+        if name := query.strip():
+            as_typed = Entry(f"{SAVE_AS} “{name}”", Choice("save", name))
+            groups = [EntryGroup(entries=[as_typed, *presets]) for _, *presets in (each.entries for each in groups)]
+        super().__init__(groups, query, earlier)
+
+    def _rank(self, text: str) -> int:
+        # Behind the presets, so that enter loads the one whose name is being typed.
+        return 3 if text.startswith(SAVE_AS.lower()) else super()._rank(text)
 
 
 class PresetScreen(PickerScreen):
@@ -38,7 +55,7 @@ class PresetScreen(PickerScreen):
     def action_change(self, action: str) -> None:
         """Return the preset under the cursor with what to do with it."""
         entry = self.entries.highlighted
-        if entry is not None and entry.value.name:
+        if entry is not None and entry.value.action == "load":
             self.dismiss(Entry(entry.title, Choice(action, entry.value.name)))
 
 
@@ -62,7 +79,7 @@ class PresetPicker:
                         await self._load(choice.name)
                         return
                     case "save":
-                        await self._save()
+                        await self._save(choice.name)
                         return
                     case "rename":
                         await self._rename(choice.name)
@@ -74,7 +91,7 @@ class PresetPicker:
     async def _ask(self) -> Choice | None:
         presets = await asyncio.to_thread(self._presets.all)
         entries = [Entry(SAVE, Choice("save")), *(_entry(preset) for preset in presets)]
-        entry = await self._context.ask(PresetScreen(HEADING, [EntryGroup(entries=entries)]))
+        entry = await self._context.ask(PresetScreen(HEADING, [EntryGroup(entries=entries)], search=PresetSearch))
         return None if entry is None else entry.value
 
     async def _name(self, heading: str, proposal: str = "") -> str | None:
@@ -95,8 +112,8 @@ class PresetPicker:
             raise PresetError(f"The preset {name} cannot be read any more.")
         await self._workflows.fill(texts)
 
-    async def _save(self) -> None:
-        if (name := await self._name("Save what the form holds as")) is None:
+    async def _save(self, typed: str) -> None:
+        if (name := typed[:NAME_LIMIT] or await self._name(SAVE_AS)) is None:
             return
         texts = self._context.form.texts()
         try:

@@ -40,7 +40,8 @@ async def test_a_preset_is_saved_loaded_and_undone(tmp_path: Path) -> None:
         await open_(it, other_workflow())
         await presets_shown(it)
         await it.press("f", "o", "x")
-        await it.shows("Nothing matches 'fox'")
+        await it.shows("Save what the form holds as “fox”")
+        await it.shows("1 of 1")
 
 
 async def test_presets_are_replaced_renamed_and_deleted_after_a_question(tmp_path: Path) -> None:
@@ -58,6 +59,25 @@ async def test_presets_are_replaced_renamed_and_deleted_after_a_question(tmp_pat
         await it.shows("Delete the preset foxx?")
         await it.press("y")
         await it.until(lambda: isinstance(it.app.screen, PresetScreen) and "foxx" not in it.text, "the end of it")
+
+
+async def test_a_name_that_no_preset_has_saves_one(tmp_path: Path) -> None:
+    async with screen(FakeBackend(), journal=tmp_path, size=(80, 24)) as it:
+        await it.write("steps", "7")
+        await presets_shown(it)
+        await it.press(*"Fox")
+        await it.shows("Save what the form holds as “Fox”")
+        await it.press("f2", "f8", "enter")
+        await it.shows("Saved the preset Fox.")
+        await it.write("steps", "30")
+        await presets_shown(it)
+        await it.press(*"ox")
+        await it.shows("Save what the form holds as “ox”")
+        await it.press("enter")
+        await it.until(lambda: text_in(it, "steps") == "7", "the preset, which goes before a new one")
+        await presets_shown(it)
+        await it.press(*"Fox", "down", "enter")
+        await it.shows("Replace it?")
 
 
 async def test_presets_last_until_the_end_of_a_program_that_keeps_nothing() -> None:
