@@ -61,6 +61,7 @@ class BrowseScreen(PickerScreen):
 
     def action_up(self) -> None:
         """Open the folder above."""
+        self.entries.take_query(self.entries.query_text)
         self._work(partial(self._open, self._folder.parent))
 
     def _work(self, work: Any) -> None:

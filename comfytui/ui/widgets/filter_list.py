@@ -82,6 +82,7 @@ class FilterList(Vertical):
         self._search = search(groups, "")
         self._placeholder = placeholder
         self._current = current
+        self._taken = ""
 
     def compose(self) -> ComposeResult:
         """Compose the tabs, the input, the list and the line about the entry under the cursor."""
@@ -134,13 +135,24 @@ class FilterList(Vertical):
             self._start_search(position)
 
     def replace_groups(self, groups: Sequence[EntryGroup[Any]], current: int) -> None:
-        """Show other groups, with nothing typed and the cursor on the entry of this index in all of them together."""
+        """Show other groups, with the cursor on the entry of this index in all of them together.
+
+        Of what is typed, the letters stay that came after an entry was taken: they are meant for these groups.
+        """
         self._groups = {group.name: group for group in groups}
         self._tab = 0
+        typed = self.query_text
+        ahead = typed.removeprefix(self._taken) if typed.startswith(self._taken) else ""
+        control, self._taken = self.query_one(FilterInput), ""
         with self.prevent(Input.Changed):
-            self.query_one(FilterInput).value = ""
+            control.value = ahead
+            control.cursor_position = len(ahead)
         self._show_tabs()
-        self._start_search(current)
+        self._start_search(None if ahead else current)
+
+    def take_query(self, text: str) -> None:
+        """Note that what is typed was acted upon: `replace_groups` removes it."""
+        self._taken = text
 
     def _offset_of(self, name: str) -> int:
         """Return the number of entries that are listed before those of a group."""
@@ -249,7 +261,10 @@ class FilterList(Vertical):
     @on(Input.Submitted)
     def _take(self, event: Message) -> None:
         event.stop()
-        typed = self.query_text.strip()
+        # Letters behind the enter key may be in the input already.
+        text = event.value if isinstance(event, Input.Submitted) else self.query_text
+        typed = text.strip()
+        self.take_query(text)
         if (entry := self.highlighted) is not None:
             self.post_message(self.Chosen(entry))
         elif self._typed is not None and typed and self._search.done:

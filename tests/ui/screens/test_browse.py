@@ -4,14 +4,17 @@ import os
 from collections.abc import Sequence
 from errno import EACCES
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from comfytui.ui.folders import first_readable, read_folder
 from comfytui.ui.screens.browse import BrowseScreen
 from comfytui.ui.widgets.entry_search import Entry
+from comfytui.ui.widgets.filter_list import FilterList
 from tests.fake_backend import FakeBackend
 from tests.ui.screen import Screen, screen
+from tests.waiting import TIMEOUT
 
 
 async def browse(it: Screen, folder: Path) -> list[Entry[Path] | None]:
@@ -19,6 +22,10 @@ async def browse(it: Screen, folder: Path) -> list[Entry[Path] | None]:
     results: list[Entry[Path] | None] = []
     await it.app.push_screen(BrowseScreen("Open a workflow", folder), results.append)
     return results
+
+
+def entries_of(it: Screen) -> FilterList:
+    return it.app.screen.query_one(FilterList)
 
 
 def lines(it: Screen, *names: str) -> Sequence[str]:
@@ -79,11 +86,33 @@ async def test_a_path_can_be_typed(home: Path) -> None:
         results = await browse(it, home)
         await it.shows("b.json")
         await it.press(*"art", "slash", *"deep", "enter")
-        await it.shows("deep ")
+        await it.until(lambda: "b.json" not in it.text and not entries_of(it).query_text, "the folder")
         await it.press(".", ".", "slash", *"fox.json", "enter")
         await it.until(lambda: results, "the file")
         assert results[0] is not None
         assert results[0].value.resolve() == home / "art" / "fox.json"
+
+
+async def test_what_is_typed_while_a_folder_is_read_stays(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scan, may_go_on = os.scandir, Event()
+
+    def scan_slowly(folder: Path) -> object:
+        if folder == home / "art":
+            may_go_on.wait(TIMEOUT)
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", scan_slowly)
+    async with screen(FakeBackend()) as it:
+        results = await browse(it, home)
+        await it.shows("b.json")
+        await it.press(*"art", "enter", *"fox")
+        may_go_on.set()
+        await it.shows("1 of 3")
+        assert entries_of(it).query_text == "fox"
+        await it.press("enter")
+        await it.until(lambda: results, "the file")
+        assert results[0] is not None
+        assert results[0].value == home / "art" / "fox.json"
 
 
 async def test_a_folder_that_may_not_be_read_is_said(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
