@@ -13,6 +13,8 @@ from textual.binding import Binding, BindingType
 from textual.css.query import NoMatches
 from textual.document._document import Document
 from textual.events import Blur, Key
+from textual.geometry import Region
+from textual.strip import Strip
 from textual.widgets import TextArea
 from textual.worker import Worker
 
@@ -66,6 +68,12 @@ class PromptArea(TextArea):
         if self._own_sources is None:
             self._own_sources = getattr(self.screen, "prompt_sources", None)
         return self._own_sources
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Return the lines; blank ones once it is removed: what is painted before the next layout finds no styles."""
+        if self.parent is None:
+            return [Strip.blank(crop.width)] * crop.height
+        return super().render_lines(crop)
 
     # Weights
 
