@@ -7,12 +7,20 @@ from comfytui.sim.server import SimServer
 from tests.headless.relay.running import running_relay
 from tests.headless.relay.test_commands import QUICK, ended, generate
 from tests.threaded_servers import unused_port
-from tests.waiting import eventually
+from tests.timings import FAST, timings
+from tests.waiting import TIMEOUT, eventually
 from tests.workflow.graphs.editor import MODEL, editor_txt2img, with_unknown_class
+
+PATIENT = timings(
+    FAST,
+    http={"connect": TIMEOUT, "get_read": TIMEOUT, "post_read": TIMEOUT},
+    socket={"open": TIMEOUT, "ping_interval": TIMEOUT, "ping_timeout": TIMEOUT},
+)
+"""Has a machine that stands still for a while not be taken for a server that is away."""
 
 
 async def test_a_workflow_of_the_editor_is_converted_and_its_fields_are_set() -> None:
-    async with SimServer(QUICK) as sim, running_relay(sim.url) as relay:
+    async with SimServer(QUICK) as sim, running_relay(sim.url, timings=PATIENT) as relay:
         await relay.live()
         body = {"workflow": editor_txt2img(), "values": {"prompt": "a blue door"}, "seed": 5, "images": 2}
         status, answer = await generate(relay, body)
@@ -24,7 +32,7 @@ async def test_a_workflow_of_the_editor_is_converted_and_its_fields_are_set() ->
 
 
 async def test_a_dynamic_prompt_of_the_file_is_drawn_for_each_image_and_a_given_one_is_not() -> None:
-    async with SimServer(QUICK) as sim, running_relay(sim.url) as relay:
+    async with SimServer(QUICK) as sim, running_relay(sim.url, timings=PATIENT) as relay:
         await relay.live()
         body: dict[str, Any] = {"workflow": editor_txt2img("a {red|blue} fox // note"), "images": 12, "seed": 5}
         _, answer = await generate(relay, body)
@@ -39,7 +47,7 @@ async def test_a_dynamic_prompt_of_the_file_is_drawn_for_each_image_and_a_given_
 async def test_what_does_not_keep_a_workflow_from_being_queued_is_in_the_answer() -> None:
     workflow = editor_txt2img("a {red|blue} fox", model="missing.safetensors")
     body: dict[str, Any] = {"workflow": workflow, "values": {"model": MODEL}}
-    async with SimServer(QUICK) as sim, running_relay(sim.url) as relay:
+    async with SimServer(QUICK) as sim, running_relay(sim.url, timings=PATIENT) as relay:
         await relay.live()
         status, answer = await generate(relay, body, "fox")
         assert (status, len(answer["warnings"])) == (202, 1)
@@ -51,7 +59,7 @@ async def test_what_does_not_keep_a_workflow_from_being_queued_is_in_the_answer(
 
 
 async def test_a_key_makes_nothing_twice() -> None:
-    async with SimServer(QUICK) as sim, running_relay(sim.url) as relay:
+    async with SimServer(QUICK) as sim, running_relay(sim.url, timings=PATIENT) as relay:
         await relay.live()
         body = {"workflow": editor_txt2img("a {red|blue} fox")}
         first = await generate(relay, body, "fox")
@@ -61,7 +69,7 @@ async def test_a_key_makes_nothing_twice() -> None:
 
 
 async def test_what_the_server_lacks_is_said_before_anything_is_sent() -> None:
-    async with SimServer(QUICK) as sim, running_relay(sim.url) as relay:
+    async with SimServer(QUICK) as sim, running_relay(sim.url, timings=PATIENT) as relay:
         await relay.live()
         status, answer = await generate(relay, {"workflow": with_unknown_class(editor_txt2img())})
         assert (status, answer["field"]) == (400, "workflow")
@@ -76,7 +84,7 @@ async def test_a_workflow_of_which_nothing_runs_is_refused() -> None:
     workflow = editor_txt2img()
     for node in workflow["nodes"]:
         node["mode"] = 4
-    async with SimServer(QUICK) as sim, running_relay(sim.url) as relay:
+    async with SimServer(QUICK) as sim, running_relay(sim.url, timings=PATIENT) as relay:
         await relay.live()
         status, answer = await generate(relay, {"workflow": workflow})
     assert (status, answer["field"]) == (400, "workflow")
@@ -92,7 +100,7 @@ async def test_a_small_workflow_that_becomes_a_large_graph_is_not_made_often() -
     ]
     instance = {"id": 1, "type": str(levels - 1)}
     workflow = {"nodes": [instance], "definitions": {"subgraphs": inner + outer}}
-    async with SimServer(QUICK) as sim, running_relay(sim.url) as relay:
+    async with SimServer(QUICK) as sim, running_relay(sim.url, timings=PATIENT) as relay:
         await relay.live()
         status, answer = await generate(relay, {"workflow": workflow, "images": 1_000})
         assert (status, answer["field"]) == (400, "images")
@@ -100,7 +108,7 @@ async def test_a_small_workflow_that_becomes_a_large_graph_is_not_made_often() -
 
 
 async def test_what_the_server_had_before_is_used_while_it_is_away(tmp_path: Path) -> None:
-    async with SimServer(QUICK) as sim, running_relay(sim.url, folder=tmp_path) as relay:
+    async with SimServer(QUICK) as sim, running_relay(sim.url, folder=tmp_path, timings=PATIENT) as relay:
         await relay.live()
         status, answer = await generate(relay, {"workflow": editor_txt2img()})
         assert status == 202, answer
