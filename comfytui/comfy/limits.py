@@ -65,8 +65,6 @@ DEFINITIONS_MEMBERS = 50_000
 """Node classes of one server; one with many packs has 5,000."""
 WORKFLOW_VALUES = 500_000
 """Values in a saved workflow or a template: 10,000 nodes of 50."""
-LIBRARY_LIMIT = 20_000
-"""Saved workflows and templates: the number of rows that a list shows without delaying keys."""
 
 FRAME_LIMIT = 32 * MIB
 """Bytes of one websocket message: previews of a few MB occur, and finished images are sent as well."""

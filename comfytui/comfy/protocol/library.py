@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 FOLDERS = ("input", "output", "temp")
 """The folders of a server that files are in."""
+LIBRARY_LIMIT = 20_000
+"""Saved workflows and templates: the number of rows that a list shows without delaying keys."""
 
 
 @dataclass(frozen=True, slots=True)

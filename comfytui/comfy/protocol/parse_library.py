@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from comfytui.comfy.limits import LIBRARY_LIMIT, MIB
+from comfytui.comfy.limits import MIB
 from comfytui.comfy.protocol import json_readers
 from comfytui.comfy.protocol.library import (
     FOLDERS,
+    LIBRARY_LIMIT,
     LoraMetadata,
     SavedWorkflow,
     ServerFile,

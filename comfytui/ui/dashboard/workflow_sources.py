@@ -7,8 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from comfytui.comfy.limits import LIBRARY_LIMIT
-from comfytui.comfy.protocol.library import SavedWorkflow, Template, TemplateGroup
+from comfytui.comfy.protocol.library import LIBRARY_LIMIT, SavedWorkflow, Template, TemplateGroup
 from comfytui.sanitize import sanitize
 from comfytui.session.model import Batch, Job
 from comfytui.ui.dashboard.context import DashboardContext

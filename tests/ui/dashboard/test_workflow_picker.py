@@ -11,8 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ServerError
-from comfytui.comfy.limits import LIBRARY_LIMIT
-from comfytui.comfy.protocol.library import SavedWorkflow, Template, TemplateGroup
+from comfytui.comfy.protocol.library import LIBRARY_LIMIT, SavedWorkflow, Template, TemplateGroup
 from comfytui.comfy.protocol.models import Json
 from comfytui.comfy.server import Server
 from comfytui.service.submission.batch import batch_request
