@@ -69,9 +69,7 @@ class FormContent:
 
     def texts(self) -> dict[str, str]:
         """Return the text of each control, right or wrong, by the control's id."""
-        return dict(self._form.inputs.values.texts) | {
-            control.id or "": _text_of(control) for control in controls_of(self._form)
-        }
+        return self._form.inputs.texts() | {control.id or "": _text_of(control) for control in controls_of(self._form)}
 
     def show_seeds(self, mode: SeedMode, seeds: Sequence[Mapping[FieldKey, int]]) -> None:
         """Show the seeds of a batch's first image, or in increment mode those that the next batch begins with.

@@ -36,7 +36,7 @@ class ValueEditor(Input):
     def __init__(self, *, id: str) -> None:  # noqa: A002
         super().__init__(compact=True, id=id, select_on_focus=False)
         self.cursor_blink = self.display = False
-        self._item: Item | None = None
+        self.item: Item | None = None
         """What is edited."""
 
     def open(self, item: Item, text: str, place: Region, width: int) -> None:
@@ -48,7 +48,7 @@ class ValueEditor(Input):
             place: Where the value is in the container.
             width: The width of the container.
         """
-        self._item = item
+        self.item = item
         cells = max(MIN_EDITOR, place.width)
         self.styles.offset = (max(0, min(place.x, width - cells)), place.y)
         self.styles.width = cells
@@ -61,7 +61,7 @@ class ValueEditor(Input):
     def close(self) -> Item | None:
         """End the editing, and return what was edited; None if nothing is."""
         self.display = False
-        item, self._item = self._item, None
+        item, self.item = self.item, None
         return item
 
     def action_close(self, taken: bool, lines: int = 0) -> None:

@@ -148,6 +148,10 @@ class InputPanel(Vertical):
         """Return the values of the inputs that have several; what is wrong has none."""
         return self.values.axes(self.items()) if self.values.texts else {}
 
+    def texts(self) -> dict[FieldKey, str]:
+        """Return the texts that differ from the workflow's, with that which is edited in its place."""
+        return {**self.values.texts, **self._editing.texts()}
+
     def read(self) -> dict[FieldKey, FieldValue] | None:
         """Return the values that differ from the workflow's, or None if one is wrong, which is highlighted."""
         self._editing.close(taken=True)
@@ -329,6 +333,8 @@ class InputPanel(Vertical):
         event.stop()
         if isinstance(event.input, InputFilter):
             self._follow_query()
+        else:
+            self.post_message(self.Edited())
 
     @on(Input.Submitted)
     def _on_input_submitted(self, event: Input.Submitted) -> None:

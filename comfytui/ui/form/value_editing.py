@@ -55,6 +55,11 @@ class ValueEditing:
         else:
             self._edit_in_place(item, typed)
 
+    def texts(self) -> dict[FieldKey, str]:
+        """Return the text that is edited in its place, by the key of its input; nothing while none is."""
+        item, text = self._editor.item, self._editor.value
+        return {} if item is None or text == self._panel.values.text(item) else {item.key: text}
+
     def close(self, *, taken: bool) -> bool:
         """End the editing, and return whether something was edited."""
         text, item = self._editor.value, self._editor.close()

@@ -9,6 +9,7 @@ import pytest
 from textual.widgets import Input, Select, TextArea
 
 from comfytui.ui.drafts import DraftFolder
+from comfytui.ui.form.input_list import InputList
 from comfytui.ui.screens.enlarged_prompt import EnlargedPromptScreen
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.graph import workflow_of
@@ -167,3 +168,14 @@ async def test_draft_has_what_is_typed_in_the_form_after_the_whole_screen(tmp_pa
         await it.until(lambda: it.app.screen.query("#prompt"), "the form")
         await it.press("backspace", "backspace")
     assert drafts.read(txt2img())["prompt"] == "a fox "
+
+
+async def test_draft_has_the_number_that_is_edited_in_its_place_when_the_program_ends_there(tmp_path: Path) -> None:
+    drafts = DraftFolder(tmp_path)
+    async with screen(FakeBackend(), drafts=drafts) as it:
+        await it.shows("live")
+        await it.press("ctrl+f", *"denoise", "enter")
+        await it.until(lambda: isinstance(it.app.focused, InputList), "the list")
+        await it.press("enter", "backspace", "backspace", "backspace", *"0.45")
+        await it.press("ctrl+q")
+    assert "0.45" in drafts.read(txt2img()).values()
