@@ -49,8 +49,6 @@ async def swap_form(context: DashboardContext, new: PromptForm, *, same_workflow
     with context.screen.app.batch_update():
         await context.screen.query_one("#body").mount(new, after=old)
         context.form = new
-        if not new.children:
-            return  # The screen is closing: nothing more is composed.
         if same_workflow:
             new.inputs.continue_from(old.inputs)
         cursor = cursor_in(old)

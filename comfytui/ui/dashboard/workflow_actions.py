@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
+from textual.app import ScreenStackError
+from textual.css.query import NoMatches
+
 from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.dashboard.conversions import Conversions
 from comfytui.ui.dashboard.finding_notes import FindingNotes
@@ -214,11 +217,18 @@ class WorkflowActions:
         self._context.run(partial(self._between_keys, swap_back), "undo")
 
     async def _between_keys(self, swap: Callable[[], Awaitable[None]]) -> None:
+        app = cast("ComfyApp", self._context.screen.app)
+
         async def swap_unless_closing() -> None:
             if self._context.screen.display:
-                await swap()
+                try:
+                    await swap()
+                except (NoMatches, ScreenStackError):
+                    # While the program ends, widgets go one after another, the innermost first.
+                    if app.is_running:
+                        raise
 
-        await cast("ComfyApp", self._context.screen.app).run_between_keys(swap_unless_closing)
+        await app.run_between_keys(swap_unless_closing)
 
     # Drafts
 

@@ -1,22 +1,30 @@
 """Several workflows are open: each keeps what was typed in its form, and no key is lost between two forms."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
 
+import pytest
 from textual.events import Key
 from textual.widgets import Input, TextArea
+from textual.worker import Worker
 
 from comfytui.session.model import JobStatus
+from comfytui.ui.dashboard.context import DashboardContext
+from comfytui.ui.dashboard.form_swap import swap_form
 from comfytui.ui.dashboard.screen import Dashboard
 from comfytui.ui.drafts import DraftFolder
+from comfytui.ui.form.form import PromptForm
+from comfytui.ui.form.input_list import InputList
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field
 from comfytui.workflow.graph import Workflow, apply_values, workflow_of
 from tests.fake_backend import FakeBackend
 from tests.settled_pilot import settled
 from tests.ui.screen import Screen, screen
+from tests.waiting import eventually
 
 
 def other_workflow(name: str = "portrait", prompt: str = "a portrait") -> Workflow:
@@ -195,3 +203,20 @@ async def test_a_batch_that_waits_for_choices_is_sent_although_another_workflow_
         await it.has_jobs(JobStatus.SUCCEEDED)
         assert len(backend.submitted) == 1
         assert dashboard_of(it).context.form.workflow.name == "portrait"
+
+
+async def test_a_form_that_is_swapped_while_the_program_ends_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    has_begun = asyncio.Event()
+
+    async def swap_late(context: DashboardContext, new: PromptForm, *, same_workflow: bool) -> None:
+        has_begun.set()
+        await eventually(lambda: not context.form.query(InputList), "the end of the form's innermost widgets")
+        await swap_form(context, new, same_workflow=same_workflow)
+
+    async with screen(FakeBackend()) as it:
+        await it.shows("live")
+        monkeypatch.setattr("comfytui.ui.dashboard.workflow_actions.swap_form", swap_late)
+        dashboard = dashboard_of(it)
+        _: Worker[None] = dashboard.run_worker(partial(dashboard.workflows.open_workflow, other_workflow()))
+        await has_begun.wait()
+    assert not it.app.is_running
